@@ -1,0 +1,61 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
+LOCK := requirements/dev.txt
+STAMP := $(VENV)/.installed
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+export PYTHONDONTWRITEBYTECODE := 1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help up down clean logs check test bench lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(STAMP) ## Build, start the embedded cloud, deploy, create two demo workspaces
+	@$(PYTHON) -m local up
+
+down: ## Stop the embedded cloud; its data stays
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi
+
+clean: down ## Stop it and forget its data
+	@rm -rf .local
+
+logs: $(STAMP) ## Follow one request through every function: make logs REQUEST=<id> [FOLLOW=1]
+	@$(PYTHON) -m local logs "$(REQUEST)" $(if $(FOLLOW),--follow)
+
+check: $(STAMP) ## Lint, types, import rules, template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint
+	$(BIN)/cfn-lint template.yaml
+
+test: $(STAMP) ## Run every suite
+	$(BIN)/pytest tests
+
+bench: $(STAMP) ## Measure against the bare calls
+	$(PYTHON) -m benchmarks
+
+lock: $(STAMP) ## Resolve both requirements files anew, with hashes
+	$(COMPILE) --upgrade --overrides requirements/overrides.txt requirements/dev.in --output-file $(LOCK)
+	$(COMPILE) --upgrade --constraints $(LOCK) layers/dependencies/requirements.in \
+		--output-file layers/dependencies/requirements.txt
+
+$(STAMP): $(LOCK)
+	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is needed: no python3.13 on the PATH works here." >&2; exit 1; }
+	@echo "Installing the developer's tools into $(VENV)"
+	@rm -rf $(VENV)
+	@python3.13 -m venv $(VENV)
+	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' $(LOCK) > $(VENV)/uv.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(PYTHON) --no-deps --require-hashes -r $(LOCK)
+	@touch $@
