@@ -1,0 +1,1 @@
+"""MiSentinel: a multi-tenant customer-messaging backend whose security promises can be checked."""

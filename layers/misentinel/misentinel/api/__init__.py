@@ -1,0 +1,24 @@
+"""The API: what every request needs, around the routes of a function."""
+
+from aws_lambda_powertools.event_handler import Depends
+
+from misentinel.api.api import Api, Reply
+from misentinel.api.conditional import etag_of, if_match
+from misentinel.api.cursor import Cursor
+from misentinel.api.request import Request, caller, current_request
+from misentinel.schema import Body, Page, Resource
+
+__all__ = [
+    "Api",
+    "Body",
+    "Cursor",
+    "Depends",
+    "Page",
+    "Reply",
+    "Request",
+    "Resource",
+    "caller",
+    "current_request",
+    "etag_of",
+    "if_match",
+]

@@ -1,0 +1,298 @@
+"""The wrapper of every API function: who is calling, may they, do it, record it, answer."""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from misentinel import clock, refusals
+from misentinel.access import Permission, Public, find_caller, verify_token
+from misentinel.api.idempotency import Answer, Idempotency
+from misentinel.api.problem import SECURITY_HEADERS, problem, refusal_of
+from misentinel.api.request import Request, current_request, reset_current, set_current, strict_json
+from misentinel.audit import Action, Actor, Happening, Outcome, Unit, working
+from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, Refusal, TooManyAttempts
+from misentinel.observability import MetricUnit, frames, logger, metrics
+from misentinel.schema import Resource
+from misentinel.tenancy import acting_as, address_hash
+
+_PLACE = re.compile(r"<(\w+)>")
+_UNKNOWN = Action("requests.unknown")
+
+
+class Reply[T]:
+    """An answer with headers of its own; a route that returns it is annotated ``-> Reply[Thing]``."""
+
+    def __init__(self, body: T, *, status: int = 0, headers: dict[str, str] | None = None) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a route declares: the permission it needs or PUBLIC, the action it is, what is never kept."""
+
+    method: str
+    path: str
+    needs: Permission | Public
+    action: Action
+    pattern: re.Pattern[str]
+    query: frozenset[str]
+    never_kept: tuple[str, ...]
+
+
+class Api:
+    """The routes of one function, and around them what every request needs.
+
+    A route that declares neither a permission nor PUBLIC, or no action, does not import.
+    """
+
+    def __init__(self) -> None:
+        self.resolver = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=strict_json)
+        self.resolver.exception_handler(Exception)(_keep_failure)
+        self.routes: list[Route] = []
+        self.get = functools.partial(self._route, "GET")
+        self.post = functools.partial(self._route, "POST")
+        self.put = functools.partial(self._route, "PUT")
+        self.patch = functools.partial(self._route, "PATCH")
+        self.delete = functools.partial(self._route, "DELETE")
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        *,
+        needs: Permission | Public,
+        action: str,
+        status: int = 200,
+        never_kept: tuple[str, ...] = (),
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare a route.
+
+        Parameters
+        ----------
+        path
+            With ``<name>`` for its variable parts.
+        needs
+            The permission that the caller must have, or PUBLIC.
+        action
+            The dotted name that its records bear.
+        status
+            The HTTP status of its success.
+        never_kept
+            Fields of the answer that are secret: the answer kept for an Idempotency-Key is without them.
+        """
+        if not isinstance(needs, Permission | Public):
+            message = f"{method} {path} must need a Permission or be PUBLIC"
+            raise TypeError(message)
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            wrapped = _wrap(function)
+            self.resolver.route(path, method, status_code=status)(wrapped)
+            self.routes.append(
+                Route(
+                    method=method,
+                    path=path,
+                    needs=needs,
+                    action=Action(action),
+                    pattern=re.compile(_PLACE.sub(r"(?P<\1>[^/]+)", path)),
+                    query=frozenset(_query_names(function, path)),
+                    never_kept=never_kept,
+                )
+            )
+            self.routes.sort(key=lambda route: "<" in route.path)
+            return function
+
+        return declare
+
+    def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one request: the Lambda handler."""
+        started = clock.epoch_ms()
+        request = Request.of(event)
+        happening = Happening(
+            tenant="",
+            action=_UNKNOWN,
+            request_id=request.request_id,
+            context={"address": request.address, "user_agent": request.headers.get("user-agent", "")[:400]},
+        )
+        unit = Unit(happening, deadline_ms=started + context.get_remaining_time_in_millis())
+        with logger.append_context_keys(request_id=request.request_id):
+            answer = self._answer(request, unit, event, context)
+            _observe(request, unit, answer.status, clock.epoch_ms() - started)
+        return {
+            "statusCode": answer.status,
+            "headers": {**SECURITY_HEADERS, **answer.headers, "X-Request-Id": request.request_id},
+            "body": answer.body,
+            "isBase64Encoded": False,
+        }
+
+    def _answer(self, request: Request, unit: Unit, event: dict[str, Any], context: Any) -> Answer:
+        token = set_current(request)
+        try:
+            with unit.watched(), working(unit), ExitStack() as scope:
+                route = self._admit(request, unit, scope)
+                answer = self._resolve(route, request, event, context)
+                if request.method == "POST" and request.idempotency_key and unit.writes:
+                    Idempotency(request, unit.tenant).keep(unit, _without(answer, route.never_kept))
+                _commit(unit)
+                return answer
+        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+            return _refused(request, unit, error)
+        finally:
+            reset_current(token)
+
+    def _admit(self, request: Request, unit: Unit, scope: ExitStack) -> Route:
+        """Find the route, and let in whoever may use it; a path without a route is told to members only."""
+        unit.happening.address_hash = address_hash(request.address)
+        here = [route for route in self.routes if route.pattern.fullmatch(request.path)]
+        route = next((route for route in here if route.method == request.method), None)
+        if route is not None:
+            unit.happening.action = route.action
+        if route is None or isinstance(route.needs, Permission):
+            claims = verify_token(request.bearer)
+            unit.direct(claims.tenant)
+            unit.actor = Actor(member=claims.member, session=claims.session, is_mfa=True)
+            scope.enter_context(acting_as(claims.tenant))
+            request.caller = find_caller(claims)
+        if route is None:
+            raise MethodNotAllowed(sorted({each.method for each in here})) if here else NotFound("path")
+        if isinstance(route.needs, Permission) and not (request.caller and request.caller.may(route.needs)):
+            raise Forbidden(route.needs)
+        unknown = sorted(set(request.query) - route.query)
+        if unknown:
+            raise Invalid(errors=[{"field": name[:80], "message": "no such parameter"} for name in unknown[:10]])
+        return route
+
+    def _resolve(self, route: Route, request: Request, event: dict[str, Any], context: Any) -> Answer:
+        """Run the route through Powertools' resolver: it validates, calls and serialises."""
+        del route
+        request.read_body(event)
+        response = self.resolver.resolve(event, context)
+        if request.failure is not None:
+            raise request.failure
+        status = request.reply_status or int(response["statusCode"])
+        headers = {"Content-Type": "application/json", **request.reply_headers}
+        body = "" if status == 204 else str(response.get("body") or "")  # noqa: PLR2004 - RFC 9110, 15.3.5
+        return Answer(status, headers, body)
+
+
+def _wrap(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A route whose answer's headers are noted before Powertools serialises its body."""
+
+    @functools.wraps(function)
+    def answering(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        request = current_request()
+        if isinstance(result, Reply):
+            request.reply_status = result.status
+            request.reply_headers.update(result.headers)
+            result = result.body
+        if isinstance(result, Resource) and result.etag:
+            request.reply_headers["ETag"] = result.etag
+        return result
+
+    signature = inspect.signature(function, eval_str=True)
+    if get_origin(signature.return_annotation) is Reply:
+        signature = signature.replace(return_annotation=get_args(signature.return_annotation)[0])
+    answering.__dict__["__signature__"] = signature
+    answering.__annotations__ = {
+        **{name: each.annotation for name, each in signature.parameters.items()},
+        "return": signature.return_annotation,
+    }
+    return answering
+
+
+def _query_names(function: Callable[..., Any], path: str) -> list[str]:
+    """The query parameters a route takes: what is neither in its path, nor injected, nor its body."""
+    from aws_lambda_powertools.event_handler.openapi.dependant import get_dependant  # noqa: PLC0415 - heavy
+
+    dependant = get_dependant(path=_PLACE.sub(r"{\1}", path), call=_wrap(function))
+    return [field.alias for field in dependant.query_params]
+
+
+def _keep_failure(error: Exception) -> Response[str]:
+    current_request().failure = error
+    return Response(status_code=500, content_type="application/json", body="{}")
+
+
+def _commit(unit: Unit) -> None:
+    """End a success: with its record, or counted where nobody known asked and nothing changed."""
+    if unit.tenant:
+        unit.commit()
+    else:
+        refusals.count(unit.happening.address_hash, unit.happening.action.name, "ok")
+
+
+def _refused(request: Request, unit: Unit, error: Exception) -> Answer:
+    """Record a refusal and tell it; the same request's earlier answer goes before both."""
+    refusal = refusal_of(error)
+    if not isinstance(error, Refusal):
+        logger.error(
+            "request failed" if refusal.status >= 500 else "request refused",  # noqa: PLR2004 - HTTP's classes
+            error=type(error).__name__,
+            frames=frames(error.__traceback__) if refusal.status >= 500 else [],  # noqa: PLR2004
+        )
+    try:
+        kept = _kept_answer(request, unit)
+        if kept is not None:
+            unit.conclude("replayed", Outcome.SUCCESS)
+            return kept
+    except Refusal as reused:
+        refusal = reused
+    except Exception as failure:  # noqa: BLE001 - the store that holds the answer fails: say so
+        refusal = refusal_of(failure)
+    try:
+        if unit.tenant and not isinstance(refusal, TooManyAttempts):
+            unit.refuse(refusal.code)
+        else:
+            refusals.count(unit.happening.address_hash, unit.happening.action.name, refusal.code)
+    except Exception as failure:  # noqa: BLE001 - no record, no answer
+        logger.error("a refusal could not be recorded", error=type(failure).__name__)
+        return problem(refusal_of(failure), request.request_id)
+    return problem(refusal, request.request_id)
+
+
+def _kept_answer(request: Request, unit: Unit) -> Answer | None:
+    if request.method != "POST" or not unit.tenant or not request.headers.get("idempotency-key"):
+        return None
+    if request.caller is None and unit.happening.action == _UNKNOWN:
+        return None
+    answer = Idempotency(request, unit.tenant).find()
+    if answer is None:
+        return None
+    return Answer(answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, answer.body)
+
+
+def _without(answer: Answer, names: tuple[str, ...]) -> Answer:
+    """An answer without its secret fields, to be kept."""
+    if not names:
+        return answer
+    body = {name: value for name, value in strict_json(answer.body).items() if name not in names}
+    import json  # noqa: PLC0415 - only for the few routes that answer with a secret
+
+    return Answer(answer.status, answer.headers, json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+
+
+def _observe(request: Request, unit: Unit, status: int, duration_ms: int) -> None:
+    logger.info(
+        "request",
+        operation=unit.happening.action.name,
+        method=request.method,
+        status=status,
+        duration_ms=duration_ms,
+        tenant=unit.tenant,
+        member=unit.actor.member,
+        outcome=unit.happening.status_code,
+    )
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    metrics.add_metric("Latency", MetricUnit.Milliseconds, duration_ms)
+    if status >= 500:  # noqa: PLR2004 - HTTP's class of our own errors
+        metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
+    metrics.flush_metrics()

@@ -1,0 +1,193 @@
+"""The request as the gateway hands it over."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NoReturn
+
+from misentinel.access import Caller
+from misentinel.errors import BadRequest, Invalid, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
+
+MAX_BODY = 1_000_000
+"""Bytes of a body at most; Lambda itself would take 6 MB."""
+
+MAX_DEPTH = 32
+"""How deep a JSON body may nest."""
+
+
+@dataclass
+class Request:
+    """One HTTP request: headers in lower case, the body as text; and what its answer will have."""
+
+    method: str
+    path: str
+    request_id: str
+    address: str
+    headers: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    body: str = ""
+    caller: Caller | None = None
+    reply_status: int = 0
+    reply_headers: dict[str, str] = field(default_factory=dict)
+    failure: Exception | None = None
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "Request":
+        """Read an API Gateway REST proxy event (payload format 1.0)."""
+        context = event.get("requestContext") or {}
+        headers = {str(k).lower(): str(v) for k, v in (event.get("headers") or {}).items()}
+        return cls(
+            method=str(event.get("httpMethod", "")).upper(),
+            path=str(event.get("path", "")),
+            request_id=str(context.get("requestId", "")),
+            address=str((context.get("identity") or {}).get("sourceIp", "")),
+            headers=headers,
+            query={k: list(v) for k, v in (event.get("multiValueQueryStringParameters") or {}).items()},
+        )
+
+    def read_body(self, event: Mapping[str, Any]) -> None:
+        """Take the body, unless it is too large or not JSON's media type.
+
+        Raises
+        ------
+        BadRequest
+            Not UTF-8.
+        PayloadTooLarge
+            Over `MAX_BODY`.
+        UnsupportedMediaType
+            Not ``application/json``.
+        """
+        self.body = _body(event)
+        if not self.body:
+            return
+        if len(self.body) > MAX_BODY or len(self.body.encode(errors="replace")) > MAX_BODY:
+            raise PayloadTooLarge(MAX_BODY)
+        media_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if media_type != "application/json" and not media_type.endswith("+json"):
+            raise UnsupportedMediaType
+
+    @cached_property
+    def bearer(self) -> str:
+        """The access token.
+
+        Raises
+        ------
+        Unauthenticated
+            There is none.
+        """
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated
+        return token.strip()
+
+    @property
+    def idempotency_key(self) -> str:
+        """The client's Idempotency-Key, or nothing.
+
+        Raises
+        ------
+        Invalid
+            It is too long or not printable ASCII.
+        """
+        key = self.headers.get("idempotency-key", "")
+        if len(key) > 128 or not (key.isascii() and (key.isprintable() or not key)):  # noqa: PLR2004 - said below
+            raise Invalid("Send an Idempotency-Key of at most 128 printable ASCII characters, such as a UUID.")
+        return key
+
+
+def _body(event: Mapping[str, Any]) -> str:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body)
+    try:
+        return base64.b64decode(body, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise BadRequest("Send the body as JSON in UTF-8.") from None
+
+
+def strict_json(text: str) -> Any:
+    """Read JSON as RFC 8259 has it, without the liberties of Python's reader.
+
+    Raises
+    ------
+    BadRequest
+        Not JSON, NaN or Infinity, a name twice, broken Unicode, or nested deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_names)
+        text.encode()
+    except RecursionError:
+        raise BadRequest("The JSON nests too deeply.") from None
+    except ValueError:
+        raise BadRequest("Send the body as JSON (RFC 8259) in UTF-8.") from None
+    if _depth(value) > MAX_DEPTH:
+        raise BadRequest(f"The JSON nests deeper than {MAX_DEPTH} levels.")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "a name twice in one object"
+        raise ValueError(message)
+    return found
+
+
+def _depth(value: Any) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if deepest > MAX_DEPTH + 1:
+            break
+    return deepest - 1
+
+
+_current: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+def set_current(request: Request | None) -> Any:
+    """Make a request the current one; returns the token that resets it."""
+    return _current.set(request)
+
+
+def reset_current(token: Any) -> None:
+    """Undo `set_current`."""
+    _current.reset(token)
+
+
+def current_request() -> Request:
+    """The request that is answered now."""
+    request = _current.get()
+    if request is None:
+        message = "there is no request here"
+        raise RuntimeError(message)
+    return request
+
+
+def caller() -> Caller:
+    """Who sent the current request.
+
+    Raises
+    ------
+    Unauthenticated
+        Nobody known: the route is public.
+    """
+    found = current_request().caller
+    if found is None:
+        raise Unauthenticated
+    return found

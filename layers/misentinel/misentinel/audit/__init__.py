@@ -1,0 +1,20 @@
+"""Audit: every action leaves a record, in the transaction that does it."""
+
+from misentinel.audit.inbox import InboxItem
+from misentinel.audit.model import Action, Actor, EventClass, Happening, Outcome, canonical, record
+from misentinel.audit.unit import Unit, unit, unit_of_work, working
+
+__all__ = [
+    "Action",
+    "Actor",
+    "EventClass",
+    "Happening",
+    "InboxItem",
+    "Outcome",
+    "Unit",
+    "canonical",
+    "record",
+    "unit",
+    "unit_of_work",
+    "working",
+]

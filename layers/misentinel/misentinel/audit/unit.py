@@ -1,0 +1,354 @@
+"""The unit of work: what changed and what happened, in one transaction. No record, no answer."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.models import Model
+
+from misentinel import clock
+from misentinel.audit.inbox import InboxItem
+from misentinel.audit.model import Action, Actor, Happening, Outcome, canonical, record
+from misentinel.errors import Conflict, OutcomeUnknown, Refusal, Unavailable
+from misentinel.tenancy import OutsideTenantError, acting_as, bind, connection
+
+MAX_WRITES = 40
+"""More writes than this are a job: accepted, and run in transactions of its own."""
+
+ATTEMPTS = 6
+"""How often a commit is tried when it conflicts, or when its answer does not come."""
+
+FIRST_WAIT = 0.02
+"""Seconds; each further wait is up to twice the last, with full jitter."""
+
+SAFETY_MS = 2_000
+"""The failure is recorded this long before the function's time is up."""
+
+
+class TooManyWritesError(RuntimeError):
+    """One request wrote more than `MAX_WRITES` items."""
+
+
+class TwoActionsOnOneItemError(RuntimeError):
+    """One unit of work wrote an item twice: DynamoDB would refuse the transaction."""
+
+
+class _State(Enum):
+    OPEN = auto()
+    COMMITTING = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    kind: str
+    kwargs: dict[str, Any]
+    otherwise: Refusal | None
+
+
+_KINDS = ("check", "delete", "put", "update")
+"""The order in which PynamoDB sends a transaction's actions, and DynamoDB its reasons."""
+
+
+class Unit:
+    """One action of one actor: the writes it gathers, the resources it touches, the record it leaves."""
+
+    def __init__(self, happening: Happening, *, deadline_ms: int | None = None) -> None:
+        self.happening = happening
+        self.uid = clock.uuid7()
+        self._deadline_ms = deadline_ms
+        self._writes: list[_Write] = []
+        self._keys: set[tuple[str, str]] = set()
+        self._state = _State.OPEN
+        self._lock = threading.Lock()
+
+    @property
+    def tenant(self) -> str:
+        """In whose log the record will be; empty while nobody knows."""
+        return self.happening.tenant
+
+    def direct(self, tenant: str) -> None:
+        """Say in whose log the record belongs."""
+        self.happening.tenant = tenant
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts."""
+        return self.happening.actor
+
+    @actor.setter
+    def actor(self, actor: Actor) -> None:
+        self.happening.actor = actor
+
+    def touch(self, kind: str, uid: str, fields: tuple[str, ...] | list[str] = ()) -> None:
+        """Report a resource and the names of the fields that changed; never their values."""
+        self.happening.touch(kind, uid, fields)
+
+    def put(self, item: Model, condition: Condition | None = None, otherwise: Refusal | None = None) -> None:
+        """Write an item; ``otherwise`` is raised when its condition does not hold at the commit."""
+        self._add("put", item.get_save_kwargs_from_instance(condition=condition), otherwise)
+
+    def update(
+        self,
+        item: Model,
+        actions: list[UpdateAction],
+        condition: Condition | None = None,
+        otherwise: Refusal | None = None,
+    ) -> None:
+        """Change an item in place."""
+        kwargs = item.get_update_kwargs_from_instance(actions=actions, condition=condition)
+        self._add("update", kwargs, otherwise)
+
+    def delete(self, item: Model, condition: Condition | None = None, otherwise: Refusal | None = None) -> None:
+        """Delete an item."""
+        self._add("delete", item.get_delete_kwargs_from_instance(condition=condition), otherwise)
+
+    def check(
+        self,
+        model: type[Model],
+        pk: str,
+        sk: str,
+        condition: Condition,
+        otherwise: Refusal | None = None,
+    ) -> None:
+        """Commit only if this holds of an item that is not written."""
+        kwargs = model.get_operation_kwargs_from_class(pk, range_key=sk, condition=condition)
+        self._add("check", kwargs, otherwise)
+
+    def _add(self, kind: str, kwargs: dict[str, Any], otherwise: Refusal | None) -> None:
+        found = kwargs.get("Key") or {name: kwargs["Item"][name] for name in ("pk", "sk") if name in kwargs["Item"]}
+        key = (kwargs["TableName"], json.dumps(found, sort_keys=True))
+        if key in self._keys:
+            message = "two actions on one item in one unit of work"
+            raise TwoActionsOnOneItemError(message)
+        if len(self._writes) >= MAX_WRITES:
+            message = f"more than {MAX_WRITES} writes in one unit of work: make it a job"
+            raise TooManyWritesError(message)
+        self._keys.add(key)
+        self._writes.append(_Write(kind, kwargs, otherwise))
+
+    @property
+    def writes(self) -> int:
+        """How many items this unit will write, its record apart."""
+        return len(self._writes)
+
+    def commit(self) -> None:
+        """Commit all writes and the record at once; a pure read puts its record alone.
+
+        Raises
+        ------
+        Refusal
+            What a write named as ``otherwise``; nothing was changed.
+        Conflict
+            Others wrote the same items all the time.
+        Unavailable
+            The record could not be written; nothing was changed.
+        OutcomeUnknown
+            The commit was sent and its answer never came.
+        """
+        self._enter(_State.COMMITTING)
+        try:
+            if self._writes:
+                self._transact()
+            else:
+                self._put_record()
+        except Refusal:
+            self._state = _State.OPEN
+            raise
+        self._state = _State.CLOSED
+
+    def conclude(self, status_code: str, outcome: Outcome) -> None:
+        """Record how the action ended; nothing it gathered is written.
+
+        Raises
+        ------
+        Unavailable
+            Not even that could be recorded.
+        """
+        self._enter(_State.COMMITTING)
+        self.uid = clock.uuid7()  # an unknown commit may have put its own record: this is another one
+        self.happening.outcome = outcome
+        self.happening.status_code = status_code
+        self._put_record()
+        self._state = _State.CLOSED
+
+    def refuse(self, status_code: str) -> None:
+        """Record that the action failed: `conclude` with that outcome."""
+        self.conclude(status_code, Outcome.FAILURE)
+
+    def out_of_time(self) -> None:
+        """Record the failure shortly before the function is stopped, unless the commit is under way."""
+        try:
+            self.refuse("out-of-time")
+        except Unavailable:
+            return
+
+    def _enter(self, state: _State) -> None:
+        with self._lock:
+            if self._state is not _State.OPEN:
+                raise Unavailable
+            self._state = state
+
+    def _inbox_item(self) -> InboxItem:
+        if not self.tenant:
+            message = "a record needs a tenant's log to go to"
+            raise OutsideTenantError(message)
+        text = canonical(record(self.happening, self.uid))
+        context = json.dumps(self.happening.context, separators=(",", ":"), ensure_ascii=False)
+        return bind(InboxItem, self.tenant)(self.uid, record=text, context=context)
+
+    def _put_record(self) -> None:
+        with acting_as(self.tenant):
+            try:
+                self._inbox_item().save()
+            except PutError as error:
+                raise Unavailable from error
+            except (BotoCoreError, ClientError) as error:
+                raise Unavailable from error
+
+    def _transact(self) -> None:
+        inbox = _Write("put", self._inbox_item().get_save_kwargs_from_instance(), None)
+        ordered = [write for kind in _KINDS for write in (*self._writes, inbox) if write.kind == kind]
+        by_kind = {kind: [write.kwargs for write in ordered if write.kind == kind] for kind in _KINDS}
+        unknown = False
+        with acting_as(self.tenant):
+            for attempt in range(ATTEMPTS):
+                if attempt:
+                    if self._late():
+                        break
+                    time.sleep(clock.jitter(FIRST_WAIT * 2**attempt))
+                try:
+                    connection().transact_write_items(
+                        condition_check_items=by_kind["check"],
+                        delete_items=by_kind["delete"],
+                        put_items=by_kind["put"],
+                        update_items=by_kind["update"],
+                        client_request_token=self.uid,
+                    )
+                except TransactWriteError as error:
+                    unknown = self._judge(error, ordered) or unknown
+                except (BotoCoreError, ClientError) as error:
+                    raise Unavailable from error
+                else:
+                    return
+        if unknown:
+            raise OutcomeUnknown
+        raise Conflict("Others changed the same things at the same time; read them again and retry.")
+
+    def _judge(self, error: TransactWriteError, ordered: list[_Write]) -> bool:
+        """Raise what can't be mended by trying again; else say whether the outcome is unknown."""
+        for write, reason in zip(ordered, error.cancellation_reasons, strict=False):
+            if reason is not None and reason.code == "ConditionalCheckFailed":
+                raise write.otherwise or Conflict() from error
+        code = error.cause_response_code
+        if code is None or code in {"TransactionInProgressException", "InternalServerError", "ServiceUnavailable"}:
+            return True
+        if code == "TransactionCanceledException" or "Throttl" in code or code == "ProvisionedThroughputExceededException":
+            return False
+        raise Unavailable from error
+
+    def _late(self) -> bool:
+        return self._deadline_ms is not None and clock.epoch_ms() > self._deadline_ms - SAFETY_MS
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Record the failure by itself if the function's time runs out inside."""
+        if self._deadline_ms is None:
+            yield
+            return
+        seconds = max((self._deadline_ms - SAFETY_MS - clock.epoch_ms()) / 1000, 0.05)
+        timer = threading.Timer(seconds, self._out_of_time_if_directed)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _out_of_time_if_directed(self) -> None:
+        if self.tenant:
+            self.out_of_time()
+
+
+_current: ContextVar[Unit | None] = ContextVar("unit", default=None)
+
+
+def unit() -> Unit:
+    """The unit of work that runs now; stores add their writes to it.
+
+    Raises
+    ------
+    RuntimeError
+        There is none.
+    """
+    current = _current.get()
+    if current is None:
+        message = "there is no unit of work here"
+        raise RuntimeError(message)
+    return current
+
+
+@contextmanager
+def working(on: Unit) -> Iterator[Unit]:
+    """Make a unit of work the current one; the caller commits or refuses it."""
+    token = _current.set(on)
+    try:
+        yield on
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def unit_of_work(
+    tenant: str,
+    action: str,
+    *,
+    actor_app: str,
+    request_id: str = "",
+    count: int = 0,
+    deadline_ms: int | None = None,
+) -> Iterator[Unit]:
+    """A unit of work of the system's own: commits at the end, records the failure of what raised.
+
+    Parameters
+    ----------
+    tenant
+        In whose log the record belongs.
+    action
+        The dotted name of what is done, e.g. ``workspaces.provision``.
+    actor_app
+        The part of the system that does it; it is the record's ``actor.app_name``.
+    request_id
+        The request that led to it; a new id without one.
+    count
+        OCSF ``count``: of how many alike this one record speaks.
+    deadline_ms
+        When the function's time is up, in milliseconds since the epoch.
+    """
+    happening = Happening(
+        tenant=tenant,
+        action=Action(action),
+        request_id=request_id or clock.uuid7(),
+        actor=Actor(app=actor_app),
+        count=count,
+    )
+    with acting_as(tenant), working(Unit(happening, deadline_ms=deadline_ms)) as current, current.watched():
+        try:
+            yield current
+            current.commit()
+        except Refusal as refusal:
+            current.refuse(refusal.code)
+            raise
+        except Exception:
+            current.refuse("internal")
+            raise

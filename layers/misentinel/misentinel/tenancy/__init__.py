@@ -1,0 +1,40 @@
+"""Tenancy: whose data it is, and that nobody else reaches it."""
+
+from misentinel.tenancy.credentials import OutsideTenantError, acting_as, as_function, aws, current_tenant
+from misentinel.tenancy.keys import address_hash, derive_key, keyed_hash
+from misentinel.tenancy.model import (
+    PLATFORM,
+    Authority,
+    Status,
+    Suffix,
+    Tenant,
+    is_tenant_id,
+    new_tenant_id,
+    table_name,
+)
+from misentinel.tenancy.bound import DataModel, TenantModel, bind, connection
+from misentinel.tenancy.registry import Registry
+
+__all__ = [
+    "PLATFORM",
+    "Authority",
+    "DataModel",
+    "OutsideTenantError",
+    "Registry",
+    "Status",
+    "Suffix",
+    "Tenant",
+    "TenantModel",
+    "acting_as",
+    "address_hash",
+    "as_function",
+    "aws",
+    "bind",
+    "connection",
+    "current_tenant",
+    "derive_key",
+    "is_tenant_id",
+    "keyed_hash",
+    "new_tenant_id",
+    "table_name",
+]
