@@ -1,0 +1,1 @@
+"""The embedded cloud: everything that runs the deployed template on a laptop, and nothing that is deployed."""
