@@ -17,4 +17,7 @@ __all__ = ["MetricUnit", "frames", "logger", "metrics"]
 
 def frames(trace: TracebackType | None) -> list[str]:
     """Where an error came from, file by line; never its text, which may hold personal data."""
-    return [f"{frame.filename.rpartition('/python/')[2]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+    return [
+        f"{frame.filename.rpartition('/python/')[2]}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(trace)
+    ]

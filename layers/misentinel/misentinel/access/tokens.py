@@ -94,6 +94,11 @@ def verify_token(token: str) -> Claims:
     except (jwt.PyJWTError, KeyError, TypeError, ValueError):
         raise Unauthenticated from None
     now = clock.epoch()
-    if not is_tenant_id(found.tenant) or issued > now + LEEWAY or expires <= now - LEEWAY or expires - issued > LIFETIME:
+    if (
+        not is_tenant_id(found.tenant)
+        or issued > now + LEEWAY
+        or expires <= now - LEEWAY
+        or expires - issued > LIFETIME
+    ):
         raise Unauthenticated("The access token is over; get a new one with POST /v1/sessions/refresh.")
     return found

@@ -69,7 +69,7 @@ class Api:
         method: str,
         path: str,
         *,
-        needs: Permission | Public,
+        needs: object,
         action: str,
         status: int = 200,
         never_kept: tuple[str, ...] = (),

@@ -205,7 +205,8 @@ class Unit:
             raise OutsideTenantError(message)
         text = canonical(record(self.happening, self.uid))
         context = json.dumps(self.happening.context, separators=(",", ":"), ensure_ascii=False)
-        return bind(InboxItem, self.tenant)(self.uid, record=text, context=context)
+        item: InboxItem = bind(InboxItem, self.tenant)(self.uid, record=text, context=context)
+        return item
 
     def _put_record(self) -> None:
         with acting_as(self.tenant):
@@ -253,7 +254,11 @@ class Unit:
         code = error.cause_response_code
         if code is None or code in {"TransactionInProgressException", "InternalServerError", "ServiceUnavailable"}:
             return True
-        if code == "TransactionCanceledException" or "Throttl" in code or code == "ProvisionedThroughputExceededException":
+        if (
+            code == "TransactionCanceledException"
+            or "Throttl" in code
+            or code == "ProvisionedThroughputExceededException"
+        ):
             return False
         raise Unavailable from error
 

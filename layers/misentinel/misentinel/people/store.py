@@ -151,9 +151,10 @@ class People:
 
     def _read(self, person_id: str) -> _Item:
         try:
-            return self._items.get(_key(person_id), "person", consistent_read=True)
+            item: _Item = self._items.get(_key(person_id), "person", consistent_read=True)
         except DoesNotExist:
             raise NotFound("person") from None
+        return item
 
     def _otherwise(self, item: _Item) -> Conflict | PreconditionFailed:
         asked = if_match(self._tenant, item.id, int(item.version))

@@ -1,5 +1,6 @@
 """Tenancy: whose data it is, and that nobody else reaches it."""
 
+from misentinel.tenancy.bound import DataModel, TenantModel, bind, connection
 from misentinel.tenancy.credentials import OutsideTenantError, acting_as, as_function, aws, current_tenant
 from misentinel.tenancy.keys import address_hash, derive_key, keyed_hash
 from misentinel.tenancy.model import (
@@ -12,7 +13,6 @@ from misentinel.tenancy.model import (
     new_tenant_id,
     table_name,
 )
-from misentinel.tenancy.bound import DataModel, TenantModel, bind, connection
 from misentinel.tenancy.registry import Registry
 
 __all__ = [

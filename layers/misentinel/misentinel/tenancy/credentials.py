@@ -148,7 +148,7 @@ class _ScopedCredentials(Credentials):
 
     def __init__(self, own: Credentials) -> None:
         frozen = own.get_frozen_credentials()
-        super().__init__(frozen.access_key, frozen.secret_key, frozen.token, method="misentinel")
+        super().__init__(frozen.access_key or "", frozen.secret_key or "", frozen.token, method="misentinel")
         self._own = own
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:

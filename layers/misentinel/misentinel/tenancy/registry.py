@@ -165,6 +165,7 @@ class Registry:
     def _get(self, key: str) -> _Row:
         try:
             with as_function():
-                return self._rows.get(key, consistent_read=True)
+                row: _Row = self._rows.get(key, consistent_read=True)
         except DoesNotExist:
             raise NotFound("workspace") from None
+        return row
