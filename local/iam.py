@@ -79,22 +79,23 @@ def policy_variables() -> None:
         ctx: EvalContext, statements: list[ParsedStatement], effect: str
     ) -> ParsedStatement | None:
         expanded = (_statement(each, ctx) for each in statements if each.effect == effect)
-        return first_match(ctx, [each for each in expanded if each], effect)
+        found: ParsedStatement | None = first_match(ctx, [each for each in expanded if each], effect)
+        return found
 
     def trust_expanded(document: Any, caller_arn: str, ctx: EvalContext | None = None) -> bool:
         content = json.loads(document) if isinstance(document, str) else document
         if ctx is None or not isinstance(content, dict):
-            return trust(document, caller_arn, ctx)
+            return bool(trust(document, caller_arn, ctx))
         statements = content.get("Statement", [])
         kept = []
         for each in [statements] if isinstance(statements, dict) else statements:
             conditions = _conditions(each.get("Condition", {}), ctx, each.get("Effect", ""))
             if conditions is not None:
                 kept.append({**each, "Condition": conditions})
-        return trust({**content, "Statement": kept}, caller_arn, ctx)
+        return bool(trust({**content, "Statement": kept}, caller_arn, ctx))
 
     def parse_by_version(document: Any) -> list[ParsedStatement]:
-        statements = parse(document)
+        statements: list[ParsedStatement] = parse(document)
         # A resource's own policy comes here as a part of its document, without the version.
         if isinstance(document, str) and '"2012-10-17"' not in document:
             return [each for each in statements if each.effect == "Deny" or "${" not in str(each)]
@@ -155,7 +156,7 @@ def _transaction_arns(body: bytes, checks: list[tuple[str, str]]) -> list[tuple[
                for detail in item.values() if isinstance(detail, dict) and detail.get("TableName")]  # fmt: skip
     if len(members) != len(checks):
         return checks
-    carried = []
+    carried: list[tuple[str, str]] = []
     for (action, arn), detail in zip(checks, members, strict=True):
         item_arn = ItemArn(arn)
         item_arn.leading_keys = _partition_key(detail["TableName"], detail.get("Key") or detail.get("Item"))
@@ -177,7 +178,7 @@ def condition_keys() -> None:
         return {**dynamodb_context(body), "misentinel:body": body}
 
     def tags_and_kms(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
-        context = tag_context(service, action, body, params)
+        context: dict[str, Any] = tag_context(service, action, body, params)
         if service == "kms" and (pairs := _json(body).get("EncryptionContext")):
             context |= {f"kms:EncryptionContext:{key}": value for key, value in pairs.items()}
             context["kms:EncryptionContextKeys"] = list(pairs)

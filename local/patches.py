@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from local import iam, targets, workers
+from local import gateway, iam, targets, workers
 
 
 def apply() -> None:
     """Put all patches in place; call it before the embedded cloud serves."""
     iam.policy_variables()
     iam.condition_keys()
+    gateway.whole_definitions()
     targets.firehose_from_event_bus()
     workers.runtime_of_their_own()
     workers.layers_unpacked_once()

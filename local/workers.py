@@ -64,7 +64,8 @@ def layers_unpacked_once() -> None:
 
     def resolve_to_pointer(attachment: Any) -> bytes | None:
         if not _spawning.get():
-            return resolve(attachment)
+            whole: bytes | None = resolve(attachment)
+            return whole
         arn = attachment if isinstance(attachment, str) else attachment.get("Arn", "")
         if arn not in pointers:
             content = resolve(attachment)
