@@ -33,7 +33,7 @@ def _put_gateway_responses(api_id: str, body: dict[str, Any]) -> None:
             raise ValueError(f"gateway response {kind}: {answer!r}")
 
 
-def whole_openapi_body() -> None:
+def whole_definitions() -> None:
     """Import methods that take any verb and gateway responses; a changed body keeps the API and its id."""
     import_item = apigateway_v1._import_path_item
     import_api = apigateway_v1._import_rest_api
