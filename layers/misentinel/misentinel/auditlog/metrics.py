@@ -1,0 +1,26 @@
+"""The log's metrics (CloudWatch EMF): of a function, never of a tenant."""
+
+from misentinel.auditlog.sequencer import Sequenced
+from misentinel.observability import MetricUnit, metrics
+
+
+def count_sequenced(done: Sequenced) -> None:
+    """Note records placed, and how long the oldest of them waited."""
+    metrics.add_metric("Sequenced", MetricUnit.Count, done.count)
+    if done.count:
+        metrics.add_metric("SequencingLag", MetricUnit.Milliseconds, done.lag_ms)
+
+
+def count_published(records: int) -> None:
+    """Note records put on the bus."""
+    metrics.add_metric("Published", MetricUnit.Count, records)
+
+
+def count_waiting(records: int) -> None:
+    """Note records that a sweep found in an inbox."""
+    metrics.add_metric("InboxSize", MetricUnit.Count, records)
+
+
+def count_unreadable(records: int) -> None:
+    """Note what stands in an inbox and is no record."""
+    metrics.add_metric("UnreadableRecords", MetricUnit.Count, records)

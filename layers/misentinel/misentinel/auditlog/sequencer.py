@@ -1,0 +1,70 @@
+"""The sequencer: gives each record its place in its tenant's log."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from misentinel import clock
+from misentinel.auditlog.model import Arrival, Head, epoch_ms_of, in_transactions
+from misentinel.auditlog.store import Log, NotAppendedError
+
+ATTEMPTS = 8
+"""Fruitless attempts at one transaction before giving up; the stream or the sweep comes again."""
+
+WAIT_SECONDS = 0.02
+"""The first wait after a fruitless attempt; it doubles."""
+
+
+class ContendedError(RuntimeError):
+    """Others kept moving the head; nothing is lost, the records stay in the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequenced:
+    """What a run did: how many records it placed, and the oldest one's wait in milliseconds."""
+
+    count: int = 0
+    lag_ms: int = 0
+
+    def __add__(self, other: "Sequenced") -> "Sequenced":
+        return Sequenced(self.count + other.count, max(self.lag_ms, other.lag_ms))
+
+
+def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
+    """Give records their places, in the order of their uids; those that have one already are left out.
+
+    Contexts are written first, so that whoever sees a record finds its context.
+
+    Raises
+    ------
+    ContendedError
+        The head moved at every attempt.
+    """
+    placed: list[str] = []
+    head: Head | None = None
+    for portion in in_transactions(arrivals):
+        log.keep_contexts(portion)
+        done, head = _place(log, portion, head or log.head())
+        placed += done
+    oldest = min((epoch_ms_of(uid) for uid in placed), default=0)
+    return Sequenced(len(placed), max(0, clock.epoch_ms() - oldest) if placed else 0)
+
+
+def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[str], Head]:
+    """Place what of a portion is still in the inbox; the uids placed and the head after it."""
+    attempt = 0
+    while portion:
+        try:
+            log.append([each.at(head.size + place) for place, each in enumerate(portion)], head.size)
+        except NotAppendedError as error:
+            portion = [each for each in portion if each.uid not in error.gone]
+            if not error.gone:
+                attempt += 1
+                if attempt == ATTEMPTS:
+                    message = f"{len(portion)} records not placed in {ATTEMPTS} attempts"
+                    raise ContendedError(message) from error
+                time.sleep(clock.jitter(WAIT_SECONDS * 2**attempt))
+            head = log.head()
+        else:
+            return [each.uid for each in portion], Head(head.size + len(portion), head.published, head.sealed)
+    return [], head

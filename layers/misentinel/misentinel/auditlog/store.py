@@ -1,0 +1,319 @@
+"""A tenant's log and inbox in DynamoDB."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.transactions import TransactWrite
+
+from misentinel import clock
+from misentinel.audit import InboxItem
+from misentinel.auditlog.model import Arrival, Entry, Head, context_expiry, index_of, record_keys
+from misentinel.tenancy import Suffix, TenantModel, bind, connection
+
+BATCH_WRITE = 25
+"""Items in one BatchWriteItem."""
+
+BATCH_GET = 100
+"""Items in one BatchGetItem."""
+
+BATCH_ATTEMPTS = 6
+"""How often what DynamoDB leaves unprocessed is sent again before giving up."""
+
+_HEAD_KEYS = ("head", "head")
+
+
+class LogModel(TenantModel):
+    """An item of ``-log``."""
+
+    class Meta(TenantModel.Meta):
+        """The tenant's log."""
+
+        suffix = Suffix.LOG
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+
+
+class ByTime(GlobalSecondaryIndex["LogRecord"]):
+    """Records by day."""
+
+    class Meta:
+        """Keys only: what is found is read from the table."""
+
+        index_name = "by_time"
+        projection = KeysOnlyProjection()
+
+    day = UnicodeAttribute(hash_key=True)
+    time_key = UnicodeAttribute(range_key=True)
+
+
+class ByActor(GlobalSecondaryIndex["LogRecord"]):
+    """Records by who did it and month."""
+
+    class Meta:
+        """Keys only, sparse."""
+
+        index_name = "by_actor"
+        projection = KeysOnlyProjection()
+
+    actor_month = UnicodeAttribute(hash_key=True)
+    time_key = UnicodeAttribute(range_key=True)
+
+
+class ByResource(GlobalSecondaryIndex["LogRecord"]):
+    """Records by what was touched first and month."""
+
+    class Meta:
+        """Keys only, sparse."""
+
+        index_name = "by_resource"
+        projection = KeysOnlyProjection()
+
+    resource_month = UnicodeAttribute(hash_key=True)
+    time_key = UnicodeAttribute(range_key=True)
+
+
+class LogRecord(LogModel):
+    """A record in its place."""
+
+    uid = UnicodeAttribute()
+    record = UnicodeAttribute()
+    day = UnicodeAttribute()
+    time_key = UnicodeAttribute()
+    actor_month = UnicodeAttribute(null=True)
+    resource_month = UnicodeAttribute(null=True)
+
+    by_time = ByTime()
+    by_actor = ByActor()
+    by_resource = ByResource()
+
+
+class LogHead(LogModel):
+    """How far the log is."""
+
+    size = NumberAttribute()
+    published = NumberAttribute(default=0)
+    sealed = NumberAttribute(default=0)
+
+
+class LogContext(LogModel):
+    """What is personal about a record; it expires."""
+
+    context = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+class UnprocessedError(RuntimeError):
+    """DynamoDB left items of a batch unprocessed, again and again."""
+
+
+class NotAppendedError(RuntimeError):
+    """A transaction of the sequencer was cancelled; ``gone`` are the uids that are no longer in the inbox."""
+
+    def __init__(self, gone: frozenset[str]) -> None:
+        super().__init__(f"not appended: {len(gone)} already gone")
+        self.gone = gone
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An item of the inbox as it stands there, unread."""
+
+    uid: str
+    record: str
+    context: str
+
+
+class Log:
+    """One tenant's log and inbox; used while acting as that tenant."""
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self._inbox = bind(InboxItem, tenant)
+        self._records = bind(LogRecord, tenant)
+        self._heads = bind(LogHead, tenant)
+        self._contexts = bind(LogContext, tenant)
+
+    def head(self) -> Head:
+        """How far the log is; nothing yet is all zeros. One consistent read."""
+        try:
+            head = self._heads.get(*_HEAD_KEYS, consistent_read=True)
+        except self._heads.DoesNotExist:
+            return Head()
+        return Head(int(head.size), int(head.published), int(head.sealed))
+
+    def waiting(self, page: int = BATCH_GET) -> Iterator[Waiting]:
+        """What is in the inbox, in no order, page by page."""
+        for item in self._inbox.scan(consistent_read=True, page_size=page):
+            yield Waiting(item.uid, item.record, item.context or "")
+
+    def keep_contexts(self, arrivals: Iterable[Arrival]) -> None:
+        """Write the contexts of records that have one; writing them again changes nothing.
+
+        Raises
+        ------
+        UnprocessedError
+            DynamoDB did not take them all.
+        """
+        items = [
+            self._contexts(
+                f"context#{each.uid}", "context", context=each.context, expires_at=context_expiry(each.uid)
+            ).serialize()
+            for each in arrivals
+            if each.context
+        ]
+        for portion in batched(items, BATCH_WRITE, strict=False):
+            _send_until_done(list(portion), self._write_contexts)
+
+    def append(self, entries: Sequence[Entry], size: int) -> None:
+        """Put records in their places, take them from the inbox and move the head: one transaction, or nothing.
+
+        Parameters
+        ----------
+        entries
+            At most 49, at the indexes that follow ``size``.
+        size
+            The size of the log as it was read.
+
+        Raises
+        ------
+        NotAppendedError
+            The head moved, a place is taken, a record is gone from the inbox, or another transaction is at it.
+        """
+        unmoved = LogHead.size == size if size else LogHead.pk.does_not_exist()
+        moves: list[Action] = [LogHead.size.set(size + len(entries))]
+        if not size:
+            moves += [LogHead.published.set(0), LogHead.sealed.set(0)]
+        try:
+            with TransactWrite(connection=connection()) as transaction:
+                for entry in entries:
+                    transaction.delete(self._inbox(entry.uid), condition=InboxItem.uid.exists())
+                    transaction.save(self._record(entry), condition=LogRecord.pk.does_not_exist())
+                transaction.update(self._heads(*_HEAD_KEYS), actions=moves, condition=unmoved)
+        except TransactWriteError as error:
+            if error.cause_response_code != "TransactionCanceledException":
+                raise
+            # The reasons stand in the order of the actions, which PynamoDB sends deletes first.
+            deletions = zip(entries, error.cancellation_reasons, strict=False)
+            gone = (each.uid for each, reason in deletions if reason and reason.code == "ConditionalCheckFailed")
+            raise NotAppendedError(frozenset(gone)) from error
+
+    def move_published(self, published: int) -> bool:
+        """Note that all records before this index are on the bus; never moves back. Whether it moved."""
+        further = (LogHead.published < published) & (LogHead.size >= published)
+        try:
+            self._heads(*_HEAD_KEYS).update(actions=[LogHead.published.set(published)], condition=further)
+        except UpdateError as error:
+            if error.cause_response_code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def between(self, start: int, stop: int) -> list[Entry]:
+        """The records from ``start`` up to, not including, ``stop``, in order; consistent."""
+        entries: list[Entry] = []
+        while start + len(entries) < stop:
+            at = start + len(entries)
+            pk, first = record_keys(at)
+            page = [
+                _entry(item)
+                for item in self._records.query(
+                    pk, LogRecord.sk.between(first, record_keys(stop - 1)[1]), consistent_read=True
+                )
+            ]
+            if [each.index for each in page] != list(range(at, at + len(page))) or not page:
+                message = f"the log has a gap at or after {at}"
+                raise RuntimeError(message)
+            entries += page
+        return entries
+
+    def contexts(self, uids: Iterable[str]) -> dict[str, str]:
+        """The contexts that are still kept, by uid."""
+        return self.read((), uids)[1]
+
+    def at(self, indexes: Iterable[int]) -> dict[int, Entry]:
+        """The records in these places."""
+        return self.read(indexes, ())[0]
+
+    def read(self, indexes: Iterable[int], uids: Iterable[str]) -> tuple[dict[int, Entry], dict[str, str]]:
+        """The records in these places and the contexts of these uids, together: a consistent read per 100."""
+        keys = [dict(zip(("pk", "sk"), record_keys(index), strict=True)) for index in indexes]
+        keys += [{"pk": f"context#{uid}", "sk": "context"} for uid in uids]
+        entries: dict[int, Entry] = {}
+        contexts: dict[str, str] = {}
+        for raw in self._batch_get(keys):
+            if raw["sk"]["S"] != "context":
+                entry = _entry(self._records.from_raw_data(raw))
+                entries[entry.index] = entry
+                continue
+            item = self._contexts.from_raw_data(raw)
+            if item.expires_at > clock.epoch():
+                contexts[item.pk.removeprefix("context#")] = item.context
+        return entries, contexts
+
+    def find(self, index: str, partition: str, first: str, last: str, limit: int) -> list[str]:
+        """The time keys of an index's partition between two others (inclusive), newest first.
+
+        ``index`` is ``by_time``, ``by_actor`` or ``by_resource``. One query, eventually consistent.
+        """
+        found = self._records.query(
+            partition,
+            LogRecord.time_key.between(first, last),
+            index_name=index,
+            scan_index_forward=False,
+            limit=limit,
+        )
+        return [item.time_key for item in found]
+
+    def _record(self, entry: Entry) -> LogRecord:
+        item: LogRecord = self._records(
+            *record_keys(entry.index),
+            uid=entry.uid,
+            record=entry.record,
+            day=entry.day,
+            time_key=entry.time_key,
+            actor_month=entry.actor_month,
+            resource_month=entry.resource_month,
+        )
+        return item
+
+    def _write_contexts(self, items: list[Any]) -> list[Any]:
+        table = self._contexts.Meta.table_name
+        answer = connection().batch_write_item(table, put_items=items)
+        return [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(table, ())]
+
+    def _batch_get(self, keys: list[dict[str, str]]) -> list[dict[str, Any]]:
+        table, found = self._records.Meta.table_name, list[dict[str, Any]]()
+
+        def read(portion: list[Any]) -> list[Any]:
+            answer = connection().batch_get_item(table, portion, consistent_read=True)
+            found.extend(answer["Responses"].get(table, ()))
+            return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ()))
+
+        for portion in batched(keys, BATCH_GET, strict=False):
+            _send_until_done(list(portion), read)
+        return found
+
+
+def _entry(item: LogRecord) -> Entry:
+    return Entry(
+        index_of(item.time_key), item.uid, item.record, item.day, item.time_key, item.actor_month, item.resource_month
+    )
+
+
+def _send_until_done(items: list[Any], send: Callable[[list[Any]], list[Any]]) -> None:
+    """Send items, then what the service left unprocessed, waiting longer each time (AWS: exponential backoff)."""
+    for attempt in range(BATCH_ATTEMPTS):
+        items = send(items)
+        if not items:
+            return
+        time.sleep(clock.jitter(0.05 * 2**attempt))
+    message = f"{len(items)} items of a batch stay unprocessed"
+    raise UnprocessedError(message)
