@@ -10,10 +10,13 @@ from misentinel.errors import Conflict, InvalidCredentials
 from misentinel.tenancy import bind, connection
 
 ACTIVE = "active"
+"""A member's status while sessions may be opened."""
+
 MAX_SESSIONS = 20
 """A member's sessions at most; one more ends the oldest."""
 
-_MEMBER = "member"
+MEMBER = "member"
+"""The sort key of the member's own item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def household(tenant: str, member: str) -> Household | None:
     members, sessions = bind(Member, tenant), bind(Session, tenant)
     answer = connection().query(members.Meta.table_name, member_key(member), consistent_read=True)
     items = {raw["sk"]["S"]: raw for raw in answer["Items"]}
-    found = items.pop(_MEMBER, None)
+    found = items.pop(MEMBER, None)
     if found is None:
         return None
     rest = sorted((sessions.from_raw_data(raw) for raw in items.values()), key=lambda each: each.created_at)

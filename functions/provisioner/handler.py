@@ -1,0 +1,22 @@
+"""Provisioner: makes workspaces ready, from its queue; on its schedule it finds those that were lost."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from misentinel.workspaces.provisioning import provision, sweep
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def _provision(message: SQSRecord) -> None:
+    provision(json.loads(message.body)["tenant"])
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """Provision the workspaces of a batch, or sweep when the schedule ticks."""
+    if "Records" not in event:
+        return sweep()
+    return process_partial_response(event=event, record_handler=_provision, processor=processor, context=context)

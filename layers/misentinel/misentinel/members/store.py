@@ -1,0 +1,106 @@
+"""Members in ``-data``: reads by key, writes through the unit of work."""
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+
+from misentinel.access import Member
+from misentinel.access.sessions import MEMBER
+from misentinel.access.store import member_key
+from misentinel.tenancy import DataModel, bind, connection, keyed_hash
+
+_LISTED = "members"
+
+
+class EmailClaim(DataModel):
+    """That an address belongs to one member of the workspace; its key is a keyed hash."""
+
+    member = UnicodeAttribute()
+
+
+class Invitation(DataModel):
+    """An invitation that was handed out, found by the hash of its token."""
+
+    member = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+class Owners(DataModel):
+    """How many active owners there are: what keeps two of them from leaving at the same time."""
+
+    active = NumberAttribute()
+
+
+def new_member(tenant: str, *, uid: str, email: str, role: str, status: str, created_at: str) -> Member:
+    """A member's item at its first version."""
+    member: Member = bind(Member, tenant)(
+        member_key(uid),
+        MEMBER,
+        gsi1pk=_LISTED,
+        gsi1sk=f"{created_at}#{uid}",
+        id=uid,
+        email=email,
+        role=role,
+        status=status,
+        created_at=created_at,
+        version=1,
+        sign_ins=0,
+    )
+    return member
+
+
+def email_claim(tenant: str, email: str, member: str) -> EmailClaim:
+    """The item that makes an address unique in its workspace."""
+    key = keyed_hash("member-email", email, tenant)
+    item: EmailClaim = bind(EmailClaim, tenant)(f"member-email#{key}", "email", member=member)
+    return item
+
+
+def invitation(tenant: str, token_hash: str, *, member: str = "", expires_at: int = 0) -> Invitation:
+    """The item of an invitation."""
+    found = bind(Invitation, tenant)
+    item: Invitation = found(f"invitation#{token_hash}", "invitation", member=member, expires_at=expires_at)
+    return item
+
+
+def find_invitation(tenant: str, token_hash: str) -> Invitation | None:
+    """The invitation with this token's hash."""
+    try:
+        item: Invitation = bind(Invitation, tenant).get(f"invitation#{token_hash}", "invitation", consistent_read=True)
+    except DoesNotExist:
+        return None
+    return item
+
+
+def owners(tenant: str, active: int = 0) -> Owners:
+    """The item that counts the active owners."""
+    item: Owners = bind(Owners, tenant)("workspace", "owners", active=active)
+    return item
+
+
+def find_member(tenant: str, uid: str) -> Member | None:
+    """One member, by one consistent read."""
+    try:
+        member: Member = bind(Member, tenant).get(member_key(uid), MEMBER, consistent_read=True)
+    except DoesNotExist:
+        return None
+    return member
+
+
+def page_of_members(
+    tenant: str, limit: int, start: dict[str, str] | None
+) -> tuple[list[Member], dict[str, str] | None]:
+    """Up to so many members, oldest first, and where the next page starts.
+
+    One partition of the index holds them all: employees of one workspace are thousands at most.
+    """
+    members = bind(Member, tenant)
+    answer = connection().query(
+        members.Meta.table_name,
+        _LISTED,
+        index_name="by_list",
+        limit=limit,
+        exclusive_start_key={name: {"S": value} for name, value in start.items()} if start else None,
+    )
+    last = answer.get("LastEvaluatedKey")
+    found = [members.from_raw_data(raw) for raw in answer["Items"]]
+    return found, {name: value["S"] for name, value in last.items()} if last else None

@@ -1,0 +1,1 @@
+"""Sign-in: two factors, sessions and the tokens that name them."""
