@@ -251,7 +251,7 @@ class Unit:
         for write, reason in zip(ordered, error.cancellation_reasons, strict=False):
             if reason is not None and reason.code == "ConditionalCheckFailed":
                 raise write.otherwise or Conflict() from error
-        code = error.cause_response_code
+        code = error.cause_response_code if isinstance(error.cause, ClientError) else None
         if code is None or code in {"TransactionInProgressException", "InternalServerError", "ServiceUnavailable"}:
             return True
         if (

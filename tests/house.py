@@ -1,0 +1,231 @@
+"""A house under moto: keys, roles, the registry, a tenant's tables, and a way to knock at a door."""
+
+import base64
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from moto import mock_aws
+
+from misentinel import clock
+from misentinel.access import Role, Session, permissions_of
+from misentinel.access.store import member_key, session_key
+from misentinel.access.tokens import issuer, public_keys
+from misentinel.settings import REGION, settings
+from misentinel.tenancy import PLATFORM, Registry, Suffix, acting_as, bind, bound, connection, credentials, keys
+from misentinel.tenancy import new_tenant_id, registry, table_name
+from misentinel.tenancy.tables import table_definition
+
+ACCOUNT = "123456789012"
+Door = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """What Lambda tells a function of its invocation."""
+
+    function_name: str = "test"
+    aws_request_id: str = "00000000-0000-7000-8000-000000000000"
+    remaining_ms: int = 15_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as a client sees it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class House:
+    """The cloud that a unit test runs in, and what it has seen."""
+
+    aws: Callable[[str], Any]
+    token_key: str
+    calls: list[str] = field(default_factory=list)
+
+    def tenant(self, slug: str = "acme") -> str:
+        """A new workspace with its four tables; returns its id."""
+        tenant = new_tenant_id()
+        make_tables(tenant)
+        Registry().create(tenant, slug, slug.title())
+        for step in registry.STEPS:
+            Registry().set_step(tenant, step)
+        return tenant
+
+    def signed_in(self, tenant: str, role: Role = Role.OWNER, member: str = "", session: str = "") -> str:
+        """An access token of a session with this role."""
+        member, session = member or clock.uuid7(), session or clock.uuid7()
+        with acting_as(tenant):
+            bind(Session, tenant)(
+                member_key(member),
+                session_key(session),
+                id=session,
+                member=member,
+                role=role.value,
+                permissions=sorted(permissions_of(role)),
+                refresh_hash="-",
+                created_at=clock.rfc3339(clock.now()),
+                last_used_at=clock.rfc3339(clock.now()),
+                expires_at=clock.epoch() + 86_400,
+            ).save()
+        return self.token(tenant, member, session)
+
+    def token(self, tenant: str, member: str, session: str, **claims: Any) -> str:
+        """An access token as sign-in would issue it, with some claims changed."""
+        now = clock.epoch()
+        body = {
+            "iss": issuer(),
+            "aud": "misentinel-api",
+            "sub": member,
+            "sid": session,
+            "tenant": tenant,
+            "iat": now,
+            "exp": now + 600,
+            **claims,
+        }
+        header = {"alg": "ES256", "kid": next(iter(public_keys())), "typ": "JWT"}
+        message = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, body))
+        der = self.aws("kms").sign(KeyId=self.token_key, Message=message, SigningAlgorithm="ECDSA_SHA_256")["Signature"]
+        raw = b"".join(number.to_bytes(32, "big") for number in decode_dss_signature(der))
+        return (message + b"." + base64.urlsafe_b64encode(raw).rstrip(b"=")).decode()
+
+    def records(self, tenant: str) -> list[dict[str, Any]]:
+        """The records that wait in a tenant's inbox, the oldest first."""
+        items = self.aws("dynamodb").scan(TableName=table_name(tenant, Suffix.INBOX))["Items"]
+        return [json.loads(item["record"]["S"]) for item in sorted(items, key=lambda item: str(item["uid"]["S"]))]
+
+    def ask(
+        self,
+        door: Door,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        body: Any = None,
+        raw: str | None = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, list[str]] | None = None,
+        address: str = "192.0.2.7",
+        context: LambdaContext | None = None,
+    ) -> Reply:
+        """Send a request through a function's door, as API Gateway would."""
+        sent = {"Content-Type": "application/json", "User-Agent": "test", **(headers or {})}
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        event = {
+            "httpMethod": method,
+            "path": path,
+            "resource": path,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": {name: values[-1] for name, values in (query or {}).items()} or None,
+            "multiValueQueryStringParameters": query,
+            "body": raw if raw is not None else (json.dumps(body) if body is not None else None),
+            "isBase64Encoded": False,
+            "requestContext": {"requestId": clock.uuid7(), "identity": {"sourceIp": address}},
+        }
+        answer = door(event, context or LambdaContext())
+        return Reply(answer["statusCode"], answer["headers"], answer["body"])
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        """The AWS calls made inside, as ``service:Operation``."""
+        start = len(self.calls)
+        inside: list[str] = []
+        yield inside
+        inside.extend(self.calls[start:])
+
+
+def make_tables(tenant: str) -> None:
+    """A tenant's four tables, without the encryption that moto does not know."""
+    dynamodb = boto3.client("dynamodb", REGION)
+    for suffix in Suffix:
+        definition = table_definition(tenant, suffix)
+        definition.pop("SSESpecification")
+        definition["DeletionProtectionEnabled"] = False
+        dynamodb.create_table(**definition)
+
+
+def forget_environment() -> None:
+    """What a function's environment remembers between requests, gone: as on a cold start."""
+    for cached in (settings, connection, bound.bind, bound.bind_table, credentials._session, credentials._client):
+        cached.cache_clear()
+    for cached in (keys._stage_secret, keys.derive_key, public_keys):
+        cached.cache_clear()
+    credentials.assumed.forget()
+    registry._active.clear()
+    registry._months.clear()
+
+
+@contextmanager
+def house() -> Iterator[House]:
+    """A fresh cloud with the platform's tables, the registry, keys, queues and the bus."""
+    environment = {
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "STAGE": "local",
+        "REGISTRY_TABLE": "ms-local-tenants",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_METRICS_NAMESPACE": "MiSentinel",
+    }
+    with patch.dict(os.environ, environment), mock_aws():
+        environment = _resources()
+        with patch.dict(os.environ, environment):
+            forget_environment()
+            made = House(aws=lambda service: boto3.client(service, REGION), token_key=environment["TOKEN_KEY_ARNS"])
+            make_tables(PLATFORM)
+            events = credentials._session().get_component("event_emitter")
+            events.register(
+                "before-call.*.*",
+                lambda model, **_: made.calls.append(f"{model.service_model.service_name}:{model.name}"),
+            )
+            yield made
+    forget_environment()
+
+
+def _resources() -> dict[str, str]:
+    """What the template makes and tells its functions."""
+    kms, sqs, iam = (boto3.client(name, REGION) for name in ("kms", "sqs", "iam"))
+    boto3.client("dynamodb", REGION).create_table(
+        TableName="ms-local-tenants",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "tenant_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "tenant_id", "AttributeType": "S"}],
+    )
+    boto3.client("events", REGION).create_event_bus(Name="ms-local")
+    secret = boto3.client("secretsmanager", REGION).create_secret(Name="ms-local", SecretString="k" * 64)
+    arns = {
+        f"{name}_ROLE_ARN": iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        for name in ("TENANT", "SIGN_IN", "LOG")
+    }
+    signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    return {
+        **arns,
+        "TOKEN_KEY_ARNS": signing,
+        "SECRETS_KEY_ARN": kms.create_key()["KeyMetadata"]["Arn"],
+        "TABLE_KEY_ARN": kms.create_key()["KeyMetadata"]["Arn"],
+        "STAGE_SECRET_ARN": secret["ARN"],
+        "EVENT_BUS_NAME": "ms-local",
+        "REFUSALS_QUEUE_URL": sqs.create_queue(QueueName="ms-local-refusals")["QueueUrl"],
+        "PROVISIONING_QUEUE_URL": sqs.create_queue(QueueName="ms-local-provisioning")["QueueUrl"],
+        "SEQUENCER_ALIAS_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ms-local-sequencer:live",
+        "SEQUENCER_DLQ_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:ms-local-sequencer-dlq",
+    }

@@ -1,0 +1,214 @@
+"""The unit of work: no record, no answer."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import ocsf
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from house import House
+from hypothesis import given
+from hypothesis import strategies as st
+from pynamodb.attributes import UnicodeAttribute
+
+from misentinel import clock
+from misentinel.audit import Action, Actor, Happening, Unit, canonical, record, unit_of_work
+from misentinel.audit.unit import MAX_WRITES, TooManyWritesError, TwoActionsOnOneItemError
+from misentinel.errors import Conflict, OutcomeUnknown, Unavailable
+from misentinel.tenancy import DataModel, acting_as, aws, bind
+
+
+class Thing(DataModel):
+    value = UnicodeAttribute(null=True)
+
+
+@pytest.fixture
+def tenant(home: House) -> Iterator[str]:
+    made = home.tenant()
+    with acting_as(made):
+        assert bind(Thing, made).count() == 0
+        yield made
+
+
+def a_unit(tenant: str, action: str = "things.update", **more: Any) -> Unit:
+    return Unit(Happening(tenant=tenant, action=Action(action), request_id=clock.uuid7(), actor=Actor(member="m")), **more)
+
+
+def failing(operation: str, failures: list[Any]) -> None:
+    """Make the next calls of an operation fail before they leave, or after they were done: the network's faults."""
+
+    def fault(**_: Any) -> Any:
+        if failures:
+            failure = failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            return failure
+        return None
+
+    aws("dynamodb").meta.events.register(f"before-send.dynamodb.{operation}", fault)
+
+
+def test_a_change_and_its_record_are_one_transaction(home: House, tenant: str) -> None:
+    unit = a_unit(tenant)
+    unit.put(bind(Thing, tenant)("thing#1", "thing", value="a"))
+    unit.touch("thing", "1", ["value"])
+    with home.counted() as calls:
+        unit.commit()
+    assert calls == ["dynamodb:TransactWriteItems"]
+    assert bind(Thing, tenant).get("thing#1", "thing").value == "a"
+    (written,) = home.records(tenant)
+    assert written["resources"] == [{"type": "thing", "uid": "1", "data": {"fields": ["value"]}}]
+    ocsf.validate(written)
+
+
+def test_a_pure_read_leaves_its_record_by_one_put(home: House, tenant: str) -> None:
+    unit = a_unit(tenant, "things.read")
+    with home.counted() as calls:
+        unit.commit()
+    assert calls == ["dynamodb:PutItem"]
+    assert [each["api"]["operation"] for each in home.records(tenant)] == ["things.read"]
+
+
+def test_a_failed_condition_changes_nothing_and_raises_what_the_write_named(home: House, tenant: str) -> None:
+    bind(Thing, tenant)("thing#1", "thing", value="old").save()
+    unit = a_unit(tenant)
+    unit.put(bind(Thing, tenant)("thing#2", "thing"))
+    unit.put(
+        bind(Thing, tenant)("thing#1", "thing", value="new"),
+        condition=Thing.pk.does_not_exist(),
+        otherwise=Conflict("it is there"),
+    )
+    with pytest.raises(Conflict, match="it is there"):
+        unit.commit()
+    assert home.records(tenant) == []
+    assert bind(Thing, tenant).count() == 1
+    unit.refuse("conflict")
+    (written,) = home.records(tenant)
+    assert (written["status_id"], written["status_code"]) == (2, "conflict")
+    ocsf.validate(written)
+
+
+def test_an_inbox_that_refuses_the_record_refuses_the_change(home: House, tenant: str) -> None:
+    home.aws("dynamodb").delete_table(TableName=f"ms-local-{tenant}-inbox")
+    unit = a_unit(tenant)
+    unit.put(bind(Thing, tenant)("thing#1", "thing"))
+    with pytest.raises(Unavailable):
+        unit.commit()
+    assert bind(Thing, tenant).count() == 0
+    with pytest.raises(Unavailable):
+        a_unit(tenant, "things.read").commit()
+
+
+def test_a_commit_whose_answer_was_lost_is_sent_again_with_the_same_token(home: House, tenant: str) -> None:
+    tokens: list[str] = []
+    aws("dynamodb").meta.events.register(
+        "before-call.dynamodb.TransactWriteItems",
+        lambda params, **_: tokens.append(json.loads(params["body"])["ClientRequestToken"]),
+    )
+    failing("TransactWriteItems", [ReadTimeoutError(endpoint_url="-") for _ in range(4)])
+    unit = a_unit(tenant)
+    unit.put(bind(Thing, tenant)("thing#1", "thing"))
+    unit.commit()
+    assert len(tokens) > 1
+    assert len(set(tokens)) == 1
+    assert len(home.records(tenant)) == 1
+
+
+def test_a_commit_that_never_answers_is_told_as_unknown(home: House, tenant: str) -> None:
+    failing("TransactWriteItems", [ReadTimeoutError(endpoint_url="-") for _ in range(100)])
+    unit = a_unit(tenant)
+    unit.put(bind(Thing, tenant)("thing#1", "thing"))
+    with pytest.raises(OutcomeUnknown):
+        unit.commit()
+    unit.refuse(OutcomeUnknown.code)
+    assert [each["status_code"] for each in home.records(tenant)] == ["outcome-unknown"]
+
+
+def test_two_actions_on_one_item_raise_at_once(tenant: str) -> None:
+    unit = a_unit(tenant)
+    item = bind(Thing, tenant)("thing#1", "thing")
+    unit.put(item)
+    with pytest.raises(TwoActionsOnOneItemError):
+        unit.delete(item)
+
+
+def test_more_than_forty_writes_are_a_job(tenant: str) -> None:
+    unit = a_unit(tenant)
+    for number in range(MAX_WRITES):
+        unit.put(bind(Thing, tenant)(f"thing#{number}", "thing"))
+    with pytest.raises(TooManyWritesError):
+        unit.put(bind(Thing, tenant)("thing#more", "thing"))
+
+
+def test_out_of_time_is_recorded_before_the_function_is_stopped(home: House, tenant: str) -> None:
+    unit = a_unit(tenant, deadline_ms=clock.epoch_ms() + 2_050)
+    with unit.watched():
+        deadline = clock.epoch_ms() + 5_000
+        while not home.records(tenant) and clock.epoch_ms() < deadline:
+            pass
+    (written,) = home.records(tenant)
+    assert written["status_code"] == "out-of-time"
+    unit.put(bind(Thing, tenant)("thing#1", "thing"))
+    with pytest.raises(Unavailable):
+        unit.commit()
+    assert bind(Thing, tenant).count() == 0
+
+
+def test_an_event_function_records_what_it_did_and_what_failed(home: House, tenant: str) -> None:
+    with unit_of_work(tenant, "things.sweep", actor_app="sweeper", count=3):
+        pass
+    with pytest.raises(ZeroDivisionError), unit_of_work(tenant, "things.sweep", actor_app="sweeper"):
+        _ = 1 / 0
+    done, failed = home.records(tenant)
+    assert (done["count"], done["actor"]) == (3, {"app_name": "sweeper"})
+    assert (failed["status_id"], failed["status_code"]) == (2, "internal")
+    ocsf.validate(done)
+    ocsf.validate(failed)
+
+
+names = st.text(alphabet="abcdefgh", min_size=1, max_size=8)
+
+
+@given(
+    action=st.sampled_from(
+        ["people.create", "people.read", "people.merge", "sessions.begin", "sessions.create", "audit.search", "audit.read"]
+    ),
+    resources=st.lists(st.tuples(names, names, st.lists(names)), max_size=5),
+    member=st.one_of(st.just(""), names),
+    session=st.one_of(st.just(""), names),
+    address=st.one_of(st.just(""), names),
+    count=st.integers(min_value=0, max_value=10**6),
+)
+def test_every_record_is_valid_ocsf_and_its_canonical_form_is_stable(
+    action: str,
+    resources: list[tuple[str, str, list[str]]],
+    member: str,
+    session: str,
+    address: str,
+    count: int,
+) -> None:
+    happening = Happening(
+        tenant="a" * 16,
+        action=Action(action),
+        request_id="r",
+        actor=Actor(member=member, session=session, is_mfa=True),
+        address_hash=address,
+        count=count,
+    )
+    for kind, uid, fields in resources:
+        happening.touch(kind, uid, fields)
+    made = record(happening, clock.uuid7())
+    ocsf.validate(made)
+    text = canonical(made)
+    assert canonical(json.loads(text)) == text
+
+
+def test_a_float_has_no_place_in_a_record() -> None:
+    with pytest.raises(ValueError, match="float"):
+        canonical({"a": [1.5]})
+
+
+def test_a_record_of_more_than_64_kib_is_refused() -> None:
+    with pytest.raises(ValueError, match="65536"):
+        canonical({"a": "x" * 65536})
