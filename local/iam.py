@@ -165,7 +165,7 @@ def _transaction_arns(body: bytes, checks: list[tuple[str, str]]) -> list[tuple[
 
 
 def condition_keys() -> None:
-    """Fill in `dynamodb:LeadingKeys`, `kms:EncryptionContext:<key>` and `kms:EncryptionContextKeys`."""
+    """Fill in `dynamodb:LeadingKeys`, `kms:EncryptionContext:<key>`, `kms:EncryptionContextKeys`, `lambda:FunctionArn`."""
     enforce = iam_evaluator.enforce
     dynamodb_context = iam_actions.dynamodb_service_context
     checks_of = iam_actions.dynamodb_transaction_checks
@@ -182,6 +182,8 @@ def condition_keys() -> None:
         if service == "kms" and (pairs := _json(body).get("EncryptionContext")):
             context |= {f"kms:EncryptionContext:{key}": value for key, value in pairs.items()}
             context["kms:EncryptionContextKeys"] = list(pairs)
+        if action == "lambda:CreateEventSourceMapping" and (function := _json(body).get("FunctionName")):
+            context["lambda:FunctionArn"] = function
         return context
 
     def enforce_with_keys(access_key: str, action: str, service: str, region: str, **rest: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local import gateway, iam, targets, workers
+from local import buckets, gateway, iam, targets, workers
 
 
 def apply() -> None:
@@ -10,6 +10,7 @@ def apply() -> None:
     iam.policy_variables()
     iam.condition_keys()
     gateway.whole_definitions()
+    buckets.object_lock_of_templates()
     targets.firehose_from_event_bus()
     workers.runtime_of_their_own()
     workers.layers_unpacked_once()
