@@ -18,8 +18,20 @@ from misentinel.access import Role, Session, permissions_of
 from misentinel.access.store import member_key, session_key
 from misentinel.access.tokens import issuer, public_keys
 from misentinel.settings import REGION, settings
-from misentinel.tenancy import PLATFORM, Registry, Suffix, acting_as, bind, bound, connection, credentials, keys
-from misentinel.tenancy import new_tenant_id, registry, table_name
+from misentinel.tenancy import (
+    PLATFORM,
+    Registry,
+    Suffix,
+    acting_as,
+    bind,
+    bound,
+    connection,
+    credentials,
+    keys,
+    new_tenant_id,
+    registry,
+    table_name,
+)
 from misentinel.tenancy.tables import table_definition
 
 ACCOUNT = "123456789012"
@@ -31,6 +43,8 @@ class LambdaContext:
     """What Lambda tells a function of its invocation."""
 
     function_name: str = "test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-2:123456789012:function:test:live"
     aws_request_id: str = "00000000-0000-7000-8000-000000000000"
     remaining_ms: int = 15_000
 
@@ -86,7 +100,7 @@ class House:
             ).save()
         return self.token(tenant, member, session)
 
-    def token(self, tenant: str, member: str, session: str, **claims: Any) -> str:
+    def token(self, whose: str, member: str, session: str, /, **claims: Any) -> str:
         """An access token as sign-in would issue it, with some claims changed."""
         now = clock.epoch()
         body = {
@@ -94,7 +108,7 @@ class House:
             "aud": "misentinel-api",
             "sub": member,
             "sid": session,
-            "tenant": tenant,
+            "tenant": whose,
             "iat": now,
             "exp": now + 600,
             **claims,
@@ -152,6 +166,11 @@ class House:
         inside.extend(self.calls[start:])
 
 
+def _client(service: str) -> Any:
+    make: Any = boto3.client
+    return make(service, REGION)
+
+
 def make_tables(tenant: str) -> None:
     """A tenant's four tables, without the encryption that moto does not know."""
     dynamodb = boto3.client("dynamodb", REGION)
@@ -186,11 +205,11 @@ def house() -> Iterator[House]:
         "POWERTOOLS_SERVICE_NAME": "test",
         "POWERTOOLS_METRICS_NAMESPACE": "MiSentinel",
     }
-    with patch.dict(os.environ, environment), mock_aws():
+    with patch.dict(os.environ, environment), mock_aws(config={"lambda": {"use_docker": False}}):
         environment = _resources()
         with patch.dict(os.environ, environment):
             forget_environment()
-            made = House(aws=lambda service: boto3.client(service, REGION), token_key=environment["TOKEN_KEY_ARNS"])
+            made = House(aws=_client, token_key=environment["TOKEN_KEY_ARNS"])
             make_tables(PLATFORM)
             events = credentials._session().get_component("event_emitter")
             events.register(
@@ -203,7 +222,7 @@ def house() -> Iterator[House]:
 
 def _resources() -> dict[str, str]:
     """What the template makes and tells its functions."""
-    kms, sqs, iam = (boto3.client(name, REGION) for name in ("kms", "sqs", "iam"))
+    kms, sqs, iam = boto3.client("kms", REGION), boto3.client("sqs", REGION), boto3.client("iam", REGION)
     boto3.client("dynamodb", REGION).create_table(
         TableName="ms-local-tenants",
         BillingMode="PAY_PER_REQUEST",

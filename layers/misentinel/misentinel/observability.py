@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger()
 """One JSON object a line; keys of a request are appended by whoever opens its unit of work."""
 
-metrics = Metrics()
+metrics = Metrics(namespace="MiSentinel")
 """Embedded metric format; no tenant is ever a dimension."""
 
 __all__ = ["MetricUnit", "frames", "logger", "metrics"]

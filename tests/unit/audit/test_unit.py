@@ -32,7 +32,9 @@ def tenant(home: House) -> Iterator[str]:
 
 
 def a_unit(tenant: str, action: str = "things.update", **more: Any) -> Unit:
-    return Unit(Happening(tenant=tenant, action=Action(action), request_id=clock.uuid7(), actor=Actor(member="m")), **more)
+    return Unit(
+        Happening(tenant=tenant, action=Action(action), request_id=clock.uuid7(), actor=Actor(member="m")), **more
+    )
 
 
 def failing(operation: str, failures: list[Any]) -> None:
@@ -172,7 +174,15 @@ names = st.text(alphabet="abcdefgh", min_size=1, max_size=8)
 
 @given(
     action=st.sampled_from(
-        ["people.create", "people.read", "people.merge", "sessions.begin", "sessions.create", "audit.search", "audit.read"]
+        [
+            "people.create",
+            "people.read",
+            "people.merge",
+            "sessions.begin",
+            "sessions.create",
+            "audit.search",
+            "audit.read",
+        ]
     ),
     resources=st.lists(st.tuples(names, names, st.lists(names)), max_size=5),
     member=st.one_of(st.just(""), names),
@@ -181,6 +191,7 @@ names = st.text(alphabet="abcdefgh", min_size=1, max_size=8)
     count=st.integers(min_value=0, max_value=10**6),
 )
 def test_every_record_is_valid_ocsf_and_its_canonical_form_is_stable(
+    *,
     action: str,
     resources: list[tuple[str, str, list[str]]],
     member: str,

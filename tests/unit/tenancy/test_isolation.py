@@ -109,7 +109,8 @@ def test_only_sixteen_base32_characters_name_a_tenant(text: str) -> None:
     assert is_tenant_id(text) is expected
 
 
-def test_a_table_of_something_else_than_a_tenant_has_no_name(home: House) -> None:
+@pytest.mark.usefixtures("home")
+def test_a_table_of_something_else_than_a_tenant_has_no_name() -> None:
     for text in ("", "x", "a" * 15, "a" * 17, "A" * 16, "a" * 15 + "-", f"{'a' * 15}\n"):
         with pytest.raises(ValueError, match="tenant"):
             table_name(text, Suffix.DATA)

@@ -1,0 +1,240 @@
+"""What every request gets, whatever its route: let in or refused, recorded, answered."""
+
+import json
+from typing import Any
+
+import ocsf
+import pytest
+from doors import door
+from house import House, LambdaContext
+
+from misentinel import clock
+from misentinel.access import PUBLIC, Permission, Role
+from misentinel.api import Api
+from misentinel.tenancy import Suffix, table_name
+
+
+@pytest.fixture
+def people() -> Any:
+    return door("people")
+
+
+@pytest.fixture
+def tenant(home: House) -> str:
+    return home.tenant()
+
+
+def queued(home: House) -> list[dict[str, Any]]:
+    """What waits in the queue of refusals."""
+    url = home.aws("sqs").get_queue_url(QueueName="ms-local-refusals")["QueueUrl"]
+    messages = home.aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def test_a_route_that_declares_no_permission_does_not_import() -> None:
+    api = Api()
+    with pytest.raises(TypeError, match="PUBLIC"):
+        api.get("/v1/things", needs=None, action="things.read")(lambda: None)
+    with pytest.raises(TypeError):
+        api.get("/v1/things")(lambda: None)  # type: ignore[call-arg] # leaving it out is what must fail
+    with pytest.raises(ValueError, match="action"):
+        api.get("/v1/things", needs=PUBLIC, action="things")(lambda: None)
+
+
+def test_every_answer_has_the_security_headers_and_its_request_id(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    for answer in (
+        home.ask(people, "GET", "/v1/people", token=token),
+        home.ask(people, "GET", "/v1/people"),
+        home.ask(people, "GET", "/v1/people/none", token=token),
+    ):
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=63072000")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Request-Id"]
+
+
+def test_a_read_costs_session_data_and_record(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    created = home.ask(people, "POST", "/v1/people", token=token, body={"name": "Ann"}).json
+    with home.counted() as calls:
+        assert home.ask(people, "GET", f"/v1/people/{created['id']}", token=token).status == 200
+    assert calls == ["dynamodb:GetItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    home.ask(people, "GET", "/v1/people", token=token)
+    with home.counted() as calls:
+        assert home.ask(people, "GET", "/v1/people", token=token).status == 200
+    assert calls == ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
+
+
+def test_a_change_costs_session_one_read_and_one_transaction(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    home.ask(people, "GET", "/v1/people", token=token)
+    with home.counted() as calls:
+        created = home.ask(
+            people, "POST", "/v1/people", token=token, body={"name": "Ann"}, headers={"Idempotency-Key": "k"}
+        )
+    assert calls == ["dynamodb:GetItem", "dynamodb:TransactWriteItems"]
+    path = f"/v1/people/{created.json['id']}"
+    with home.counted() as calls:
+        assert home.ask(people, "PATCH", path, token=token, body={"name": "Bo"}).status == 200
+    assert calls == ["dynamodb:GetItem", "dynamodb:GetItem", "dynamodb:TransactWriteItems"]
+    with home.counted() as calls:
+        assert home.ask(people, "DELETE", path, token=token).status == 204
+    assert calls == ["dynamodb:GetItem", "dynamodb:GetItem", "dynamodb:TransactWriteItems"]
+
+
+def test_a_refused_request_leaves_a_record(home: House, tenant: str, people: Any) -> None:
+    owner, billing = home.signed_in(tenant), home.signed_in(tenant, Role.BILLING)
+    cases = [
+        (403, "forbidden", home.ask(people, "GET", "/v1/people", token=billing)),
+        (404, "not-found", home.ask(people, "GET", "/v1/people/nobody", token=owner)),
+        (404, "not-found", home.ask(people, "GET", "/v1/people/a/b", token=owner)),
+        (405, "method-not-allowed", home.ask(people, "PUT", "/v1/people", token=owner)),
+        (422, "invalid", home.ask(people, "POST", "/v1/people", token=owner, body={})),
+        (422, "invalid", home.ask(people, "POST", "/v1/people", token=owner, body={"name": 1})),
+        (422, "invalid", home.ask(people, "POST", "/v1/people", token=owner, body={"name": "a", "role": "x"})),
+        (422, "invalid", home.ask(people, "GET", "/v1/people", token=owner, query={"limit": ["0"]})),
+        (422, "invalid", home.ask(people, "GET", "/v1/people", token=owner, query={"email": ["a@b.example"]})),
+        (422, "invalid", home.ask(people, "GET", "/v1/people", token=owner, query={"cursor": ["AAAA"]})),
+        (400, "bad-request", home.ask(people, "POST", "/v1/people", token=owner, raw='{"name":')),
+        (400, "bad-request", home.ask(people, "POST", "/v1/people", token=owner, raw='{"name":"a","name":"b"}')),
+        (400, "bad-request", home.ask(people, "POST", "/v1/people", token=owner, raw='{"name":NaN}')),
+        (422, "invalid", home.ask(people, "POST", "/v1/people", token=owner, raw='{"name":"\\ud800"}')),
+        (422, "invalid", home.ask(people, "POST", "/v1/people", token=owner, raw='{"name":"a\\u0000b"}')),
+        (400, "bad-request", home.ask(people, "POST", "/v1/people", token=owner, raw="[" * 100_000)),
+        (400, "bad-request", home.ask(people, "POST", "/v1/people", token=owner, raw="[" * 40 + "]" * 40)),
+        (413, "payload-too-large", home.ask(people, "POST", "/v1/people", token=owner, raw="x" * 1_000_001)),
+        (
+            415,
+            "unsupported-media-type",
+            home.ask(people, "POST", "/v1/people", token=owner, raw="a=b", headers={"Content-Type": "text/plain"}),
+        ),
+    ]
+    for status, code, answer in cases:
+        assert answer.status == status, answer.text
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        told = answer.json
+        assert told["type"] == f"urn:misentinel:problem:{code}"
+        assert told["detail"]
+        assert told["status"] == status
+        assert told["request_id"] == answer.headers["X-Request-Id"]
+    records = home.records(tenant)
+    assert [each["status_code"] for each in records] == [code for _, code, _ in cases]
+    for each in records:
+        assert each["status_id"] == 2
+        ocsf.validate(each)
+
+
+def test_nobody_gets_in_without_a_live_session_and_every_try_is_counted_or_recorded(
+    home: House, tenant: str, people: Any
+) -> None:
+    token = home.signed_in(tenant, member="m", session="s")
+    head, signature = token.rsplit(".", 1)
+    forged = f"{head}.{signature[:9]}{'A' if signature[9] != 'A' else 'B'}{signature[10:]}"
+    for wrong in ("", "x", "a.b.c", forged, "é"):
+        answer = home.ask(people, "GET", "/v1/people", token=wrong)
+        assert answer.status == 401, wrong
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert home.ask(people, "GET", "/v1/nowhere").status == 401
+    assert home.records(tenant) == []
+    assert len(queued(home)) == 6
+    home.aws("dynamodb").delete_item(
+        TableName=table_name(tenant, Suffix.DATA), Key={"pk": {"S": "member#m"}, "sk": {"S": "session#s"}}
+    )
+    assert home.ask(people, "GET", "/v1/people", token=token).status == 401
+    (refused,) = home.records(tenant)
+    assert (refused["status_code"], refused["actor"]["user"]["uid"]) == ("unauthenticated", "m")
+
+
+def test_a_session_whose_time_is_over_is_over_before_the_ttl_takes_it(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant, member="m", session="s")
+    home.aws("dynamodb").update_item(
+        TableName=table_name(tenant, Suffix.DATA),
+        Key={"pk": {"S": "member#m"}, "sk": {"S": "session#s"}},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": str(clock.epoch() - 1)}},
+    )
+    assert home.ask(people, "GET", "/v1/people", token=token).status == 401
+
+
+def test_permissions_hold_on_the_next_request(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant, member="m", session="s")
+    assert home.ask(people, "GET", "/v1/people", token=token).status == 200
+    home.signed_in(tenant, Role.BILLING, member="m", session="s")
+    refused = home.ask(people, "GET", "/v1/people", token=token)
+    assert refused.status == 403
+    assert refused.json["permission"] == Permission.PEOPLE_READ
+
+
+def test_a_forged_token_costs_no_aws_call_but_its_count(home: House, tenant: str, people: Any) -> None:
+    home.ask(people, "GET", "/v1/people", token=home.signed_in(tenant))
+    with home.counted() as calls:
+        home.ask(people, "GET", "/v1/people", token="e30.e30.AAAA")
+    assert calls == ["sqs:SendMessage"]
+
+
+def test_no_record_no_answer(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    created = home.ask(people, "POST", "/v1/people", token=token, body={"name": "Ann"}).json
+    home.aws("dynamodb").delete_table(TableName=table_name(tenant, Suffix.INBOX))
+    for method, path, body in (
+        ("GET", f"/v1/people/{created['id']}", None),
+        ("GET", "/v1/people", None),
+        ("GET", "/v1/people/nobody", None),
+        ("POST", "/v1/people", {"name": "Bo"}),
+        ("DELETE", f"/v1/people/{created['id']}", None),
+    ):
+        answer = home.ask(people, method, path, token=token, body=body)
+        assert answer.status == 503
+        assert "Ann" not in answer.text
+    data = home.aws("dynamodb").scan(TableName=table_name(tenant, Suffix.DATA))["Items"]
+    assert [item["name"]["S"] for item in data if item["sk"]["S"] == "person"] == ["Ann"]
+
+
+def test_an_idempotency_key_makes_one_effect_and_one_answer(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    sent: dict[str, Any] = {"token": token, "body": {"name": "Ann"}, "headers": {"Idempotency-Key": "k-1"}}
+    first = home.ask(people, "POST", "/v1/people", **sent)
+    again = home.ask(people, "POST", "/v1/people", **sent)
+    assert (again.status, again.json, again.headers["ETag"]) == (first.status, first.json, first.headers["ETag"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = home.ask(people, "POST", "/v1/people", **{**sent, "body": {"name": "Bo"}})
+    assert (other.status, other.json["type"]) == (409, "urn:misentinel:problem:idempotency-key-reused")
+    colleague = home.ask(people, "POST", "/v1/people", **{**sent, "token": home.signed_in(tenant)})
+    assert colleague.json["id"] != first.json["id"]
+    assert len(home.ask(people, "GET", "/v1/people", token=token).json["items"]) == 2
+    codes = [each["status_code"] for each in home.records(tenant)]
+    assert codes == ["ok", "replayed", "idempotency-key-reused", "ok", "ok"]
+    assert home.ask(people, "POST", "/v1/people", **{**sent, "headers": {"Idempotency-Key": "x" * 129}}).status == 422
+
+
+def test_a_failed_request_keeps_no_answer(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    key = {"Idempotency-Key": "k-1"}
+    assert home.ask(people, "POST", "/v1/people", token=token, body={}, headers=key).status == 422
+    assert home.ask(people, "POST", "/v1/people", token=token, body={"name": "Ann"}, headers=key).status == 201
+
+
+def test_out_of_time_is_recorded(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    answer = home.ask(people, "GET", "/v1/people", token=token, context=LambdaContext(remaining_ms=2_000))
+    assert answer.status in {200, 503}
+    assert len(home.records(tenant)) == 1
+
+
+def test_a_cursor_and_an_etag_mean_nothing_to_another_tenant(home: House, tenant: str, people: Any) -> None:
+    token, other = home.signed_in(tenant), home.signed_in(home.tenant("other"))
+    for name in ("Ann", "Bo", "Cy"):
+        home.ask(people, "POST", "/v1/people", token=token, body={"name": name})
+    page = home.ask(people, "GET", "/v1/people", token=token, query={"limit": ["2"]}).json
+    assert [each["name"] for each in page["items"]] == ["Cy", "Bo"]
+    onward = {"limit": ["2"], "cursor": [page["next_cursor"]]}
+    last = home.ask(people, "GET", "/v1/people", token=token, query=onward).json
+    assert ([each["name"] for each in last["items"]], last["next_cursor"]) == (["Ann"], None)
+    assert home.ask(people, "GET", "/v1/people", token=other, query=onward).status == 422
+    etag = home.ask(people, "GET", f"/v1/people/{last['items'][0]['id']}", token=token).headers["ETag"]
+    mine = home.ask(people, "POST", "/v1/people", token=other, body={"name": "Di"}).json
+    changed = home.ask(
+        people, "PATCH", f"/v1/people/{mine['id']}", token=other, body={"name": "x"}, headers={"If-Match": etag}
+    )
+    assert changed.status == 412
