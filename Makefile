@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.13 --gen
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help up down clean logs check test bench lock
+.PHONY: help up down clean code logs check test bench lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ down: ## Stop the embedded cloud; its data stays
 
 clean: down ## Stop it and forget its data
 	@rm -rf .local
+
+code: $(STAMP) ## A code for a demo workspace's second factor: make code [WORKSPACE=harbour]
+	@$(PYTHON) -m local code $(WORKSPACE)
 
 logs: $(STAMP) ## Follow one request through every function: make logs REQUEST=<id> [FOLLOW=1]
 	@$(PYTHON) -m local logs "$(REQUEST)" $(if $(FOLLOW),--follow)

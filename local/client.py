@@ -198,4 +198,4 @@ def sign_up(api: str, slug: str, name: str, email: str, password: str, *, second
             return Client(api, slug, email, password, tenant=workspace)
         if status == "failed" or time.monotonic() > deadline:
             raise Refused(f"waiting for {slug} to become active", answer)
-        time.sleep(0.3)
+        time.sleep(0.5)
