@@ -6,13 +6,19 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from misentinel.observability import frames, logger
 from misentinel.workspaces.provisioning import provision, sweep
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-def _provision(message: SQSRecord) -> None:
-    provision(json.loads(message.body)["tenant"])
+def _provision(record: SQSRecord) -> None:
+    """One workspace; a failure is logged without its text, and the queue brings the message again."""
+    try:
+        provision(json.loads(record.body)["tenant"])
+    except Exception as error:
+        logger.error("provisioning failed", error=type(error).__name__, frames=frames(error.__traceback__))
+        raise
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:

@@ -57,16 +57,13 @@ def begin(asked: FirstFactor, address: str) -> Started:
     unit().actor = Actor(member=login.member)
     if not passwords.verify(login.password_hash, asked.password) or login.password_hash is None:
         raise InvalidCredentials
-    stamp = stamp_of(login.password_hash)
     if passwords.is_outdated(login.password_hash):
-        renewed = passwords.hashed(asked.password)
-        secrets.replace_hash(login, renewed)
-        stamp = stamp_of(renewed)
+        login = secrets.replace_hash(login, passwords.hashed(asked.password))
     challenge = Challenge(
         tenant=secrets.tenant,
         login=key,
         member=login.member,
-        stamp=stamp,
+        stamp=stamp_of(login.password_hash or ""),
         expires_at=clock.epoch() + CHALLENGE_LIFETIME,
     )
     return Started(

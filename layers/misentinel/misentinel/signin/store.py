@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -132,14 +132,21 @@ class Secrets:
             condition += " AND attribute_not_exists(totp_seed) AND totp_pending = :seed"
         self._require(login, update, condition, values)
 
-    def replace_hash(self, login: Login, password_hash: str) -> None:
-        """Keep a password's new hash, unless somebody changed the password meanwhile."""
-        self._update(
-            (f"login#{login.key}", "login"),
+    def replace_hash(self, login: Login, password_hash: str) -> Login:
+        """Keep a password's new hash.
+
+        Raises
+        ------
+        InvalidCredentials
+            Somebody changed the password meanwhile.
+        """
+        self._require(
+            login,
             "SET password_hash = :new",
             "password_hash = :hash",
             {":new": password_hash, ":hash": login.password_hash},
         )
+        return replace(login, password_hash=password_hash)
 
     def create_login(self, key: str, member: str, password_hash: str, proof: str) -> Login | None:
         """Give a member a password; earlier secrets under the same e-mail go, counted guesses stay.

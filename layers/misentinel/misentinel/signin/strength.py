@@ -13,7 +13,7 @@ MAX_LENGTH = 128
 """Code points. NIST SP 800-63B-4, section 3.1.1: at least 8 beside a second factor, at most no less
 than 64, no composition rules, a blocklist."""
 
-MIN_UNITS = 8
+MIN_UNITS = 9
 """What is left of a password when every guessable part of it counts as one character."""
 
 MIN_CONTEXT_WORD = 4
