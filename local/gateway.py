@@ -1,9 +1,10 @@
-"""REST APIs of the embedded cloud: what of an OpenAPI body it does not import."""
+"""REST APIs of the embedded cloud: what of an OpenAPI body it does not import, and who is asking."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ministack.core.responses import get_request_client_ip
 from ministack.services import apigateway_v1
 from ministack.services.cloudformation import provisioners
 
@@ -62,3 +63,15 @@ def whole_definitions() -> None:
     apigateway_v1._import_path_item = item_with_any
     apigateway_v1._import_rest_api = api_with_responses
     handlers["update"] = update_in_place
+
+
+def address_of_the_connection() -> None:
+    """Tell functions who really connects: a client's own X-Forwarded-For would be believed, as AWS never does."""
+    build = apigateway_v1._build_lambda_event_v1
+
+    def event_with_address(*arguments: Any, **named: Any) -> dict[str, Any]:
+        event: dict[str, Any] = build(*arguments, **named)
+        event["requestContext"]["identity"]["sourceIp"] = get_request_client_ip()
+        return event
+
+    apigateway_v1._build_lambda_event_v1 = event_with_address

@@ -10,6 +10,7 @@ def apply() -> None:
     iam.policy_variables()
     iam.condition_keys()
     gateway.whole_definitions()
+    gateway.address_of_the_connection()
     buckets.object_lock_of_templates()
     targets.firehose_from_event_bus()
     workers.runtime_of_their_own()

@@ -9,12 +9,14 @@
 - ``stack.aws("dynamodb")``: boto3 as the account's root user; ``stack.resource("Bus")``: a physical id;
 - ``stack.restart()``, ``stack.workers("-people")``, ``stack.kill_workers("-people")``.
 
-``acme`` and ``globex`` are two workspaces that the whole run shares. ``eventually(look)`` polls with a deadline.
+``acme`` and ``globex`` are two workspaces that the whole run shares. ``eventually(look)`` polls with a deadline. The
+limits by network address begin anew with each test: all tests share the machine's one address.
 """
 
 from collections.abc import Iterator
 
 import pytest
+from deployed import forget_addresses
 
 from local.client import Client
 from local.stack import Stack, temporary_stack
@@ -25,6 +27,12 @@ def stack() -> Iterator[Stack]:
     """The deployed template, on an embedded cloud of the test run's own."""
     with temporary_stack() as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _windows_of_address_limits(stack: Stack) -> None:
+    """No test pays for the attempts of those before it."""
+    forget_addresses(stack)
 
 
 @pytest.fixture(scope="session")
