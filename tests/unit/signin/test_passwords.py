@@ -25,7 +25,7 @@ def test_a_password_fits_its_hash_and_no_other() -> None:
 
 def test_a_password_fits_from_any_keyboard() -> None:
     assert passwords.verify(passwords.hashed("cafe\u0301 au lait 42"), "caf\u00e9 au lait 42")
-    assert passwords.verify(passwords.hashed("ｆｕｌｌ ｗｉｄｔｈ ４２"), "full width 42")
+    assert passwords.verify(passwords.hashed("\uff57\uff49\uff44\uff45 letters \uff14\uff12"), "wide letters 42")
 
 
 def test_no_password_fits_an_account_that_is_not_there() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many attempts in a window of so many seconds, which opens with the first of them.
+    """So many attempts in a window of so many seconds.
 
     They are counted before the work that they guard, and given back by a complete sign-in only.
     """

@@ -51,7 +51,12 @@ class Secrets:
         self._table = table_name(tenant, Suffix.SECRETS)
 
     def spend_guess(self, key: str, limit: Limit) -> Login:
-        """Count a guess at a login and read it, in one call; the same whether the account exists.
+        """Count a guess at a login and return the login, the same whether the account exists.
+
+        The first guess opens a window; in it guesses are counted up to the limit. Both are single
+        conditional updates that also read the account, so that of any number of parallel guesses
+        exactly the limit pass. One call for a guess that opens the window or is refused, two for those
+        between.
 
         Raises
         ------
@@ -59,15 +64,6 @@ class Secrets:
             The limit is reached; nothing was counted.
         Unavailable
             The store does not answer.
-        """
-        return _login(key, self.spend(f"login#{key}", "login", limit))
-
-    def spend(self, pk: str, sk: str, limit: Limit) -> dict[str, Any]:
-        """Count an attempt on an item and return the item as it then is.
-
-        The first attempt opens a window; in it attempts are counted up to the limit. Both are single
-        conditional updates, so that of any number of parallel attempts exactly the limit pass. One
-        call for an attempt that opens the window or is refused, two for those between.
         """
         now = clock.epoch()
         keep = "expires_at = if_not_exists(keep_until, :forget)"
@@ -84,18 +80,42 @@ class Secrets:
         for race in range(MAX_RACES):
             update, condition, values = counting if race % 2 else opening
             changed, item = self._update(
-                (pk, sk),
+                (f"login#{key}", "login"),
                 update,
                 condition,
                 {**values, ":one": 1, ":now": now, ":forget": now + FORGET_AFTER * limit.seconds},
                 {"#count": limit.counter, "#until": limit.window},
             )
             if changed:
-                return item
+                return _login(key, item)
             until = int(item[limit.window]["N"]) if limit.window in item else 0
             if until > now and int(item[limit.counter]["N"]) >= limit.attempts:
                 raise TooManyAttempts(retry_after=until - now)
         raise Unavailable
+
+    def spend_attempt(self, pk: str, limit: Limit) -> None:
+        """Count an attempt that no account is known for, in one call.
+
+        Its window is one of the clock's, and an item of its own that the TTL forgets.
+
+        Raises
+        ------
+        TooManyAttempts
+            The limit is reached; nothing was counted.
+        Unavailable
+            The store does not answer.
+        """
+        now = clock.epoch()
+        ends = (now // limit.seconds + 1) * limit.seconds
+        counted, _ = self._update(
+            (pk, f"{limit.counter}#{ends}"),
+            "SET #count = if_not_exists(#count, :none) + :one, expires_at = :forget",
+            "attribute_not_exists(#count) OR #count < :limit",
+            {":none": 0, ":one": 1, ":limit": limit.attempts, ":forget": ends + limit.seconds},
+            {"#count": limit.counter},
+        )
+        if not counted:
+            raise TooManyAttempts(retry_after=ends - now)
 
     def set_pending_seed(self, login: Login, seed: bytes) -> None:
         """Keep a seed that waits for its first code; one that is in use already stays."""

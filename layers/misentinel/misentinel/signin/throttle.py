@@ -15,4 +15,4 @@ def spend_address(address: str, limit: Limit) -> None:
     Unavailable
         The attempt could not be counted, so it is not let through.
     """
-    Secrets(PLATFORM).spend(f"address#{address_hash(address)}", "address", limit)
+    Secrets(PLATFORM).spend_attempt(f"address#{address_hash(address)}", limit)
