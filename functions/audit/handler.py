@@ -23,6 +23,7 @@ Kind = Annotated[EventClass | None, Parameter(alias="class", description="OCSF c
 @api.get("/v1/audit/records", needs=Permission.AUDIT_READ, action="audit.search")
 def search_records(
     records: Log,
+    *,
     start: From = None,
     to: AwareDatetime | None = None,
     actor: Actor = None,

@@ -11,4 +11,7 @@ from misentinel.refusals.counting import count_batch
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:  # noqa: ARG001 - Lambda's signature
     """Take a batch of the queue, or the schedule's call."""
-    return count_batch(event) if "Records" in event else close_minutes()
+    if "Records" in event:
+        return count_batch(event)
+    close_minutes()
+    return None

@@ -4,6 +4,11 @@ from misentinel.auditlog.sequencer import Sequenced
 from misentinel.observability import MetricUnit, metrics
 
 
+def count_received(records: int) -> None:
+    """Note records that a stream brought, those that come again included."""
+    metrics.add_metric("Received", MetricUnit.Count, records)
+
+
 def count_sequenced(done: Sequenced) -> None:
     """Note records placed, and how long the oldest of them waited."""
     metrics.add_metric("Sequenced", MetricUnit.Count, done.count)

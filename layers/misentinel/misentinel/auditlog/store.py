@@ -8,7 +8,6 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
-from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.transactions import TransactWrite
 
@@ -188,15 +187,20 @@ class Log:
             The head moved, a place is taken, a record is gone from the inbox, or another transaction is at it.
         """
         unmoved = LogHead.size == size if size else LogHead.pk.does_not_exist()
-        moves: list[Action] = [LogHead.size.set(size + len(entries))]
-        if not size:
-            moves += [LogHead.published.set(0), LogHead.sealed.set(0)]
         try:
             with TransactWrite(connection=connection()) as transaction:
                 for entry in entries:
                     transaction.delete(self._inbox(entry.uid), condition=InboxItem.uid.exists())
                     transaction.save(self._record(entry), condition=LogRecord.pk.does_not_exist())
-                transaction.update(self._heads(*_HEAD_KEYS), actions=moves, condition=unmoved)
+                transaction.update(
+                    self._heads(*_HEAD_KEYS),
+                    actions=[
+                        LogHead.size.set(size + len(entries)),
+                        LogHead.published.set(LogHead.published | 0),
+                        LogHead.sealed.set(LogHead.sealed | 0),
+                    ],
+                    condition=unmoved,
+                )
         except TransactWriteError as error:
             if error.cause_response_code != "TransactionCanceledException":
                 raise

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from misentinel.auditlog.metrics import count_published, count_sequenced, count_unreadable
+from misentinel.auditlog.metrics import count_published, count_received, count_sequenced, count_unreadable
 from misentinel.auditlog.model import Arrival, UnreadableRecordError, arrival
 from misentinel.auditlog.publisher import publish
 from misentinel.auditlog.sequencer import sequence
@@ -28,6 +28,7 @@ def on_inserts(event: Mapping[str, Any]) -> None:
         Something in the batch is no record. All others are sequenced and published; the mapping bisects the batch
         until what is left goes to the dead-letter queue.
     """
+    count_received(len(event["Records"]))
     batches = defaultdict[str, list[Waiting]](list)
     for record in event["Records"]:
         batches[tenant_of_stream(record["eventSourceARN"])].append(_waiting(record["dynamodb"]))

@@ -57,30 +57,28 @@ def sweep() -> Swept:
     ExceptionGroup
         What failed, by workspace, after all were swept.
     """
-    total, failures = Swept(), list[Exception]()
     with ThreadPoolExecutor(WORKERS) as workers:
         runs = {
             tenant: workers.submit(contextvars.copy_context().run, _sweep_if_there, tenant, ready)
             for tenant, ready in _tenants()
         }
+    total, errors = Swept(), list[BaseException]()
     for tenant, run in runs.items():
         error = run.exception()
         if error is None:
             total += run.result()
-        elif isinstance(error, Exception):
+        else:
             logger.error(
                 "a log could not be swept",
                 tenant=tenant,
                 error=type(error).__name__,
                 frames=frames(error.__traceback__),
             )
-            failures.append(error)
-        else:
-            raise error
+            errors.append(error)
     _count(total)
-    if failures:
-        message = f"{len(failures)} logs could not be swept"
-        raise ExceptionGroup(message, failures)
+    if errors:
+        message = f"{len(errors)} logs could not be swept"
+        raise BaseExceptionGroup(message, errors)
     return total
 
 

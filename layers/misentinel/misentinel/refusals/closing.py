@@ -26,15 +26,25 @@ OK = "ok"
 
 
 def close_minutes() -> None:
-    """Record what was counted in minutes that are over, each counter once, in the platform's log."""
+    """Record what was counted in minutes that are over, each counter once, in the platform's log.
+
+    Raises
+    ------
+    ExceptionGroup
+        Some counters could not be closed; the next run finds them again.
+    """
     with acting_as(PLATFORM), ThreadPoolExecutor(WORKERS) as workers:
         until = minute_of(clock.epoch() - SETTLED_SECONDS)
         runs = [
             workers.submit(contextvars.copy_context().run, _close, refused, attempts)
             for refused, attempts in counters.before(until, RUN_COUNTERS)
         ]
-    closed = sum(run.result() for run in runs)
-    metrics.add_metric("RefusalsRecorded", MetricUnit.Count, closed)
+    errors = [error for run in runs if (error := run.exception()) is not None]
+    recorded = sum(run.result() for run in runs if run.exception() is None)
+    metrics.add_metric("RefusalsRecorded", MetricUnit.Count, recorded)
+    if errors:
+        message = f"{len(errors)} counters could not be closed"
+        raise BaseExceptionGroup(message, errors)
 
 
 def _close(refused: Refused, attempts: int) -> int:
