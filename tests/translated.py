@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped] # it ships no types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped] # it ships no types
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # it ships no types
 
 if TYPE_CHECKING:
     from collections.abc import Callable

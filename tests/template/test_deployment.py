@@ -61,10 +61,7 @@ def test_there_are_as_many_resources_as_a_stack_may_have_and_more_to_come() -> N
     assert len((ROOT / "template.yaml").read_bytes()) < 1_000_000  # what CloudFormation takes from a bucket
 
 
-@pytest.mark.parametrize("command", [("sam", "validate", "--lint", "--region", REGION), ("cfn-lint",)])
-def test_the_template_is_sound(command: tuple[str, ...]) -> None:
-    program = Path(sys.executable).with_name(command[0])
-    done = subprocess.run(  # noqa: S603 - the two commands above
-        [program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_the_template_is_sound() -> None:
+    program = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own tool
     assert done.returncode == 0, done.stdout + done.stderr
