@@ -1,14 +1,30 @@
 """Members in ``-data``: reads by key, writes through the unit of work."""
 
+from typing import Any
+
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from misentinel.access import Member
 from misentinel.access.sessions import MEMBER
 from misentinel.access.store import member_key
-from misentinel.tenancy import DataModel, bind, connection, keyed_hash
+from misentinel.tenancy import DataModel, bind, keyed_hash
 
 _LISTED = "members"
+
+
+class _ByList(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "by_list"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
+class _Listed(Member):
+    by_list = _ByList()
 
 
 class EmailClaim(DataModel):
@@ -87,20 +103,11 @@ def find_member(tenant: str, uid: str) -> Member | None:
 
 
 def page_of_members(
-    tenant: str, limit: int, start: dict[str, str] | None
-) -> tuple[list[Member], dict[str, str] | None]:
+    tenant: str, limit: int, start: dict[str, Any] | None
+) -> tuple[list[Member], dict[str, Any] | None]:
     """Up to so many members, oldest first, and where the next page starts.
 
     One partition of the index holds them all: employees of one workspace are thousands at most.
     """
-    members = bind(Member, tenant)
-    answer = connection().query(
-        members.Meta.table_name,
-        _LISTED,
-        index_name="by_list",
-        limit=limit,
-        exclusive_start_key={name: {"S": value} for name, value in start.items()} if start else None,
-    )
-    last = answer.get("LastEvaluatedKey")
-    found = [members.from_raw_data(raw) for raw in answer["Items"]]
-    return found, {name: value["S"] for name, value in last.items()} if last else None
+    query = bind(_Listed, tenant).by_list.query(_LISTED, limit=limit, last_evaluated_key=start)
+    return list(query), query.last_evaluated_key
