@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb
+from ministack.services import dynamodb, dynamodb_streams
 
 if TYPE_CHECKING:
     from ministack.core.iam_evaluator import EvalContext, ParsedStatement
@@ -203,3 +203,19 @@ def condition_keys() -> None:
     iam_actions.dynamodb_service_context = dynamodb_with_body
     iam_actions.request_tag_context = tags_and_kms
     iam_evaluator.enforce = enforce_with_keys
+
+
+def stream_arns() -> None:
+    """Ask IAM about the stream that a DynamoDB Streams request names, itself or by its iterator; not about any."""
+    arn_of = iam_actions.extract_resource_arn
+
+    def arn_or_stream(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        if service == "dynamodbstreams":
+            request = _json(body)
+            iterator = dynamodb_streams._decode_iterator(str(request.get("ShardIterator", ""))) or {}
+            if named := request.get("StreamArn") or iterator.get("arn"):
+                return str(named)
+        arn: str = arn_of(service, method, path, headers, body, *rest)
+        return arn
+
+    iam_actions.extract_resource_arn = arn_or_stream

@@ -9,6 +9,7 @@ def apply() -> None:
     """Put all patches in place; call it before the embedded cloud serves."""
     iam.policy_variables()
     iam.condition_keys()
+    iam.stream_arns()
     gateway.whole_definitions()
     gateway.address_of_the_connection()
     buckets.object_lock_of_templates()

@@ -39,14 +39,14 @@ def table(tenant: str, suffix: str) -> str:
 
 def items(stack: Stack, name: str) -> list[dict[str, Any]]:
     """All items of a table."""
-    pages = stack.aws("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+    pages = root(stack).aws("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
     return [item for page in pages for item in page["Items"]]
 
 
 def head(stack: Stack, tenant: str) -> dict[str, int]:
     """How far a tenant's log is."""
     keys = {"pk": {"S": "head"}, "sk": {"S": "head"}}
-    found = stack.aws("dynamodb").get_item(TableName=table(tenant, "log"), Key=keys, ConsistentRead=True)
+    found = root(stack).aws("dynamodb").get_item(TableName=table(tenant, "log"), Key=keys, ConsistentRead=True)
     return {name: int(value["N"]) for name, value in found.get("Item", {}).items() if "N" in value}
 
 
@@ -71,7 +71,7 @@ def records(stack: Stack, tenant: str) -> list[dict[str, Any]]:
 
 def forget_addresses(stack: Stack) -> None:
     """Let the windows of all address limits pass: every test comes from the one address of this machine."""
-    name, dynamodb = table(PLATFORM, "secrets"), stack.aws("dynamodb")
+    name, dynamodb = table(PLATFORM, "secrets"), root(stack).aws("dynamodb")
     for item in items(stack, name):
         if item["pk"]["S"].startswith("address#"):
             dynamodb.delete_item(TableName=name, Key={key: item[key] for key in ("pk", "sk")})
@@ -79,7 +79,7 @@ def forget_addresses(stack: Stack) -> None:
 
 def archive_objects(stack: Stack, tenant: str = "") -> Iterator[tuple[str, str]]:
     """Key and text of each object of the archive; with a tenant, those of its partition."""
-    s3, bucket = stack.aws("s3"), stack.resource("ArchiveBucket")
+    s3, bucket = root(stack).aws("s3"), stack.resource("ArchiveBucket")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for each in page.get("Contents", []):
             if tenant and f"tenant={tenant[0]}/" not in each["Key"]:
@@ -167,7 +167,7 @@ def root(stack: Stack) -> Identity:
 @lru_cache(maxsize=32)
 def function_role(stack: Stack, function: str) -> Identity:
     """A function's own role: its credentials, as a function of the test's own with that role is given them."""
-    awslambda, name = stack.aws("lambda"), f"probe-{function}-{secrets.token_hex(3)}"
+    awslambda, name = root(stack).aws("lambda"), f"probe-{function}-{secrets.token_hex(3)}"
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("probe.py", _PROBE)
