@@ -1,5 +1,6 @@
 """Who may do what: promises about every role of the template."""
 
+import json
 from typing import Any
 
 import pytest
@@ -251,6 +252,18 @@ def test_a_service_is_trusted_by_name_and_nobody_by_wildcard(stack: Deployed) ->
             assert each.effect == "Allow"
             assert isinstance(each.principal, dict)
             assert not [arn for arn in each.principal.get("AWS", ()) if "*" in arn or arn.endswith(":root")]
+
+
+def test_policies_stay_below_what_iam_takes(stack: Deployed) -> None:
+    for role, each in stack.of("AWS::IAM::Role").items():
+        assert _size(each["AssumeRolePolicyDocument"]) < 2_048, role
+        assert sum(_size(policy["PolicyDocument"]) for policy in each.get("Policies", ())) < 10_240, role
+        assert len(each["RoleName"]) <= 64
+
+
+def _size(document: dict[str, Any]) -> int:
+    """A policy's size as IAM counts it: without white space."""
+    return len(json.dumps(document, separators=(",", ":")))
 
 
 def test_no_resources_policy_allows_everybody(stack: Deployed) -> None:
