@@ -20,9 +20,6 @@ ANYWHERE = {
     "xray:PutTraceSegments",  # only adds to traces
     "xray:PutTelemetryRecords",  # only adds to traces
     "lambda:CreateEventSourceMapping",  # narrowed by the function that it may call
-    "lambda:UpdateEventSourceMapping",  # narrowed by the function that it may call
-    "lambda:ListEventSourceMappings",  # shows names
-    "lambda:GetEventSourceMapping",  # shows names
 }
 
 
