@@ -1,6 +1,7 @@
 """Records made, carried and watched: what tests of the log share."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Bus:
     taken: list[dict[str, Any]] = field(default_factory=list)
     refuses: Callable[[dict[str, Any]], bool] = lambda _: False
     requests: list[int] = field(default_factory=list)
-    _refused: list[int] = field(default_factory=list)
+    _of_thread: threading.local = field(default_factory=threading.local)
 
     def __post_init__(self) -> None:
         events = aws("events").meta.events
@@ -69,13 +70,14 @@ class Bus:
         entries = [json.loads(entry["Detail"]) for entry in json.loads(params["body"])["Entries"]]
         self.requests.append(len(params["body"]))
         assert 1 <= len(entries) <= 10
-        self._refused = [place for place, entry in enumerate(entries) if self.refuses(entry)]
-        self.taken += [entry for place, entry in enumerate(entries) if place not in self._refused]
+        refused = [place for place, entry in enumerate(entries) if self.refuses(entry)]
+        self._of_thread.refused = refused
+        self.taken += [entry for place, entry in enumerate(entries) if place not in refused]
 
     def _after(self, parsed: dict[str, Any], **_: Any) -> None:
-        for place in self._refused:
+        for place in self._of_thread.refused:
             parsed["Entries"][place] = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
-        parsed["FailedEntryCount"] = len(self._refused)
+        parsed["FailedEntryCount"] = len(self._of_thread.refused)
 
     @property
     def uids(self) -> list[str]:

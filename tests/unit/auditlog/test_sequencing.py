@@ -65,6 +65,19 @@ def test_a_batch_delivered_three_times_changes_nothing_more(home: House) -> None
     assert len(bus.taken) == 5
 
 
+def test_a_record_put_again_after_it_got_its_place_gets_no_second_one(home: House) -> None:
+    tenant, bus = home.tenant(), Bus()
+    uids = happen(tenant, 2)
+    event = inserts(home, tenant)
+    deliver(event)
+    image = event["Records"][0]["dynamodb"]["NewImage"]
+    again = {name: value["S"] for name, value in image.items()}
+    leave(tenant, again["uid"], again["record"], again["context"])
+    uids += happen(tenant, 2)
+    deliver(inserts(home, tenant))
+    check_log(tenant, uids, bus.uids)
+
+
 def test_a_batch_that_is_partly_sequenced_gives_places_to_the_rest(home: House) -> None:
     tenant, bus = home.tenant(), Bus()
     first = happen(tenant, 3)

@@ -13,8 +13,8 @@ from misentinel.clock import rfc3339
 PARTITION_RECORDS = 4096
 """Records in one partition of the log: no partition grows without bound."""
 
-TRANSACTION_RECORDS = 49
-"""Records in one transaction: a put and a delete each, and the head, of DynamoDB's 100 actions."""
+TRANSACTION_RECORDS = 33
+"""Records in one transaction: two puts and a delete each, and the head, of DynamoDB's 100 actions."""
 
 TRANSACTION_BYTES = 3_500_000
 """Bytes in one transaction, under DynamoDB's 4 MB for all items that it touches."""

@@ -33,8 +33,6 @@ class Sequenced:
 def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
     """Give records their places, in the order of their uids; those that have one already are left out.
 
-    Contexts are written first, so that whoever sees a record finds its context.
-
     Raises
     ------
     ContendedError
@@ -43,7 +41,6 @@ def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
     placed: list[str] = []
     head: Head | None = None
     for portion in in_transactions(arrivals):
-        log.keep_contexts(portion)
         done, head = _place(log, portion, head or log.head())
         placed += done
     oldest = min((epoch_ms_of(uid) for uid in placed), default=0)
@@ -53,12 +50,15 @@ def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
 def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[str], Head]:
     """Place what of a portion is still in the inbox; the uids placed and the head after it."""
     attempt = 0
+    contexts = {each.uid: each.context for each in portion}
     while portion:
         try:
-            log.append([each.at(head.size + place) for place, each in enumerate(portion)], head.size)
+            log.append([each.at(head.size + place) for place, each in enumerate(portion)], contexts, head.size)
         except NotAppendedError as error:
-            portion = [each for each in portion if each.uid not in error.gone]
-            if not error.gone:
+            done = error.gone | error.placed
+            portion = [each for each in portion if each.uid not in done]
+            log.forget(error.placed - error.gone)
+            if not done:
                 attempt += 1
                 if attempt == ATTEMPTS:
                     message = f"{len(portion)} records not placed in {ATTEMPTS} attempts"

@@ -1,7 +1,7 @@
 """A tenant's log and inbox in DynamoDB."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -13,11 +13,8 @@ from pynamodb.transactions import TransactWrite
 
 from misentinel import clock
 from misentinel.audit import InboxItem
-from misentinel.auditlog.model import Arrival, Entry, Head, context_expiry, index_of, record_keys
+from misentinel.auditlog.model import Entry, Head, context_expiry, index_of, record_keys
 from misentinel.tenancy import Suffix, TenantModel, bind, connection
-
-BATCH_WRITE = 25
-"""Items in one BatchWriteItem."""
 
 BATCH_GET = 100
 """Items in one BatchGetItem."""
@@ -103,9 +100,9 @@ class LogHead(LogModel):
 
 
 class LogContext(LogModel):
-    """What is personal about a record; it expires."""
+    """That a record has its place, and what is personal about it; it expires."""
 
-    context = UnicodeAttribute()
+    context = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
 
 
@@ -114,11 +111,16 @@ class UnprocessedError(RuntimeError):
 
 
 class NotAppendedError(RuntimeError):
-    """A transaction of the sequencer was cancelled; ``gone`` are the uids that are no longer in the inbox."""
+    """A transaction of the sequencer was cancelled.
 
-    def __init__(self, gone: frozenset[str]) -> None:
-        super().__init__(f"not appended: {len(gone)} already gone")
+    ``gone`` are the uids that are no longer in the inbox, ``placed`` those that have their place already: the put of a
+    pure read may be sent again by the network's client after its record was sequenced.
+    """
+
+    def __init__(self, gone: frozenset[str], placed: frozenset[str]) -> None:
+        super().__init__(f"not appended: {len(gone)} already gone, {len(placed)} already placed")
         self.gone = gone
+        self.placed = placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,38 +155,23 @@ class Log:
         for item in self._inbox.scan(consistent_read=True, page_size=page):
             yield Waiting(item.uid, item.record, item.context or "")
 
-    def keep_contexts(self, arrivals: Iterable[Arrival]) -> None:
-        """Write the contexts of records that have one; writing them again changes nothing.
-
-        Raises
-        ------
-        UnprocessedError
-            DynamoDB did not take them all.
-        """
-        items = [
-            self._contexts(
-                f"context#{each.uid}", "context", context=each.context, expires_at=context_expiry(each.uid)
-            ).serialize()
-            for each in arrivals
-            if each.context
-        ]
-        for portion in batched(items, BATCH_WRITE, strict=False):
-            _send_until_done(list(portion), self._write_contexts)
-
-    def append(self, entries: Sequence[Entry], size: int) -> None:
+    def append(self, entries: Sequence[Entry], contexts: Mapping[str, str], size: int) -> None:
         """Put records in their places, take them from the inbox and move the head: one transaction, or nothing.
 
         Parameters
         ----------
         entries
-            At most 49, at the indexes that follow ``size``.
+            At most `TRANSACTION_RECORDS`, at the indexes that follow ``size``.
+        contexts
+            The records' contexts by uid; one without any leaves a mark all the same, so that no uid gets two places.
         size
             The size of the log as it was read.
 
         Raises
         ------
         NotAppendedError
-            The head moved, a place is taken, a record is gone from the inbox, or another transaction is at it.
+            The head moved, a place is taken, a record is gone from the inbox or has a place, or another transaction
+            is at it.
         """
         unmoved = LogHead.size == size if size else LogHead.pk.does_not_exist()
         try:
@@ -192,6 +179,8 @@ class Log:
                 for entry in entries:
                     transaction.delete(self._inbox(entry.uid), condition=InboxItem.uid.exists())
                     transaction.save(self._record(entry), condition=LogRecord.pk.does_not_exist())
+                    context = self._context(entry.uid, contexts.get(entry.uid))
+                    transaction.save(context, condition=LogContext.pk.does_not_exist())
                 transaction.update(
                     self._heads(*_HEAD_KEYS),
                     actions=[
@@ -204,10 +193,17 @@ class Log:
         except TransactWriteError as error:
             if error.cause_response_code != "TransactionCanceledException":
                 raise
-            # The reasons stand in the order of the actions, which PynamoDB sends deletes first.
-            deletions = zip(entries, error.cancellation_reasons, strict=False)
-            gone = (each.uid for each, reason in deletions if reason and reason.code == "ConditionalCheckFailed")
-            raise NotAppendedError(frozenset(gone)) from error
+            # The reasons stand in the order of the actions, of which PynamoDB sends deletes first, then puts.
+            failed = [each is not None and each.code == "ConditionalCheckFailed" for each in error.cancellation_reasons]
+            deletes, puts = failed[: len(entries)], failed[len(entries) :]
+            gone = frozenset(entry.uid for entry, each in zip(entries, deletes, strict=False) if each)
+            placed = frozenset(entry.uid for entry, each in zip(entries, puts[1::2], strict=False) if each)
+            raise NotAppendedError(gone, placed) from error
+
+    def forget(self, uids: Iterable[str]) -> None:
+        """Take from the inbox what came again after it got its place."""
+        for uid in uids:
+            self._inbox(uid).delete()
 
     def move_published(self, published: int) -> bool:
         """Note that all records before this index are on the bus; never moves back. Whether it moved."""
@@ -258,7 +254,7 @@ class Log:
                 entries[entry.index] = entry
                 continue
             item = self._contexts.from_raw_data(raw)
-            if item.expires_at > clock.epoch():
+            if item.context and item.expires_at > clock.epoch():
                 contexts[item.pk.removeprefix("context#")] = item.context
         return entries, contexts
 
@@ -288,10 +284,11 @@ class Log:
         )
         return item
 
-    def _write_contexts(self, items: list[Any]) -> list[Any]:
-        table = self._contexts.Meta.table_name
-        answer = connection().batch_write_item(table, put_items=items)
-        return [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(table, ())]
+    def _context(self, uid: str, context: str | None) -> LogContext:
+        item: LogContext = self._contexts(
+            f"context#{uid}", "context", context=context or None, expires_at=context_expiry(uid)
+        )
+        return item
 
     def _batch_get(self, keys: list[dict[str, str]]) -> list[dict[str, Any]]:
         table, found = self._records.Meta.table_name, list[dict[str, Any]]()

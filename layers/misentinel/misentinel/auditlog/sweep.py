@@ -24,10 +24,10 @@ SETTLED_MS = 5_000
 WORKERS = 16
 """Tenants swept at a time."""
 
-PORTION = 490
+PORTION = 330
 """Records of one inbox sorted and sequenced together: ten transactions."""
 
-RUN_RECORDS = 4_900
+RUN_RECORDS = 3_300
 """Records that one sweep takes from one inbox, and publishes of one log; the next sweep goes on."""
 
 
