@@ -1,11 +1,9 @@
 """People in ``-data``: reads by key, writes through the unit of work."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from misentinel import clock
 from misentinel.api import Cursor, Page, etag_of, if_match
@@ -20,17 +18,7 @@ MONTHS_A_PAGE = 12
 FIELDS = ("email", "name", "external_id")
 
 
-class _ByList(GlobalSecondaryIndex[Any]):
-    class Meta:
-        index_name = "by_list"
-        projection = AllProjection()
-
-    gsi1pk = UnicodeAttribute(hash_key=True)
-    gsi1sk = UnicodeAttribute(range_key=True)
-
-
 class _Item(DataModel):
-    by_list = _ByList()
     gsi1pk = UnicodeAttribute()
     gsi1sk = UnicodeAttribute()
     id = UnicodeAttribute()
@@ -120,7 +108,6 @@ class People:
         """
         item = self._read(person_id)
         otherwise = self._otherwise(item)
-        unit().touch("person", person_id)
         unit().delete(item, condition=_Item.version == item.version, otherwise=otherwise)
 
     def list(self, limit: int, cursor: str | None) -> Page[Person]:
@@ -154,6 +141,7 @@ class People:
             item: _Item = self._items.get(_key(person_id), "person", consistent_read=True)
         except DoesNotExist:
             raise NotFound("person") from None
+        unit().touch("person", item.id)
         return item
 
     def _otherwise(self, item: _Item) -> Conflict | PreconditionFailed:
