@@ -5,13 +5,14 @@ from typing import Any
 
 import ocsf
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from doors import door
 from house import House, LambdaContext
 
 from misentinel import clock
 from misentinel.access import PUBLIC, Permission, Role
 from misentinel.api import Api
-from misentinel.tenancy import Suffix, table_name
+from misentinel.tenancy import Suffix, aws, table_name
 
 
 @pytest.fixture
@@ -206,6 +207,32 @@ def test_an_idempotency_key_makes_one_effect_and_one_answer(home: House, tenant:
     codes = [each["status_code"] for each in home.records(tenant)]
     assert codes == ["ok", "replayed", "idempotency-key-reused", "ok", "ok"]
     assert home.ask(people, "POST", "/v1/people", **{**sent, "headers": {"Idempotency-Key": "x" * 129}}).status == 422
+
+
+def test_an_idempotency_key_gives_nothing_to_whoever_may_no_longer_ask(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant, member="m", session="s")
+    sent: dict[str, Any] = {"token": token, "body": {"name": "Ann"}, "headers": {"Idempotency-Key": "k-1"}}
+    assert home.ask(people, "POST", "/v1/people", **sent).status == 201
+    home.signed_in(tenant, Role.BILLING, member="m", session="s")
+    assert home.ask(people, "POST", "/v1/people", **sent).status == 403
+
+
+def test_with_a_key_an_unknown_outcome_is_found_out(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+
+    def lose_answer(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="-")
+
+    sent: dict[str, Any] = {"token": token, "body": {"name": "Ann"}, "headers": {"Idempotency-Key": "k-1"}}
+    events = aws("dynamodb").meta.events
+    events.register("after-call.dynamodb.TransactWriteItems", lose_answer)
+    found = home.ask(people, "POST", "/v1/people", **sent)
+    unknown = home.ask(people, "POST", "/v1/people", token=token, body={"name": "Bo"})
+    events.unregister("after-call.dynamodb.TransactWriteItems", lose_answer)
+    assert (found.status, unknown.json["type"]) == (201, "urn:misentinel:problem:outcome-unknown")
+    assert home.ask(people, "POST", "/v1/people", **sent).json == found.json
+    codes = [each["status_code"] for each in home.records(tenant)]
+    assert sorted(codes) == ["ok", "ok", "outcome-unknown", "replayed"]
 
 
 def test_a_failed_request_keeps_no_answer(home: House, tenant: str, people: Any) -> None:

@@ -14,9 +14,9 @@ from pynamodb.attributes import UnicodeAttribute
 
 from misentinel import clock
 from misentinel.audit import Action, Actor, Happening, Unit, canonical, record, unit_of_work
-from misentinel.audit.unit import MAX_WRITES, TooManyWritesError, TwoActionsOnOneItemError
+from misentinel.audit.unit import MAX_WRITES, SAFETY_MS, TooManyWritesError, TwoActionsOnOneItemError
 from misentinel.errors import Conflict, OutcomeUnknown, Unavailable
-from misentinel.tenancy import DataModel, acting_as, aws, bind
+from misentinel.tenancy import CALL_MS, DataModel, acting_as, aws, bind
 
 
 class Thing(DataModel):
@@ -125,6 +125,23 @@ def test_a_commit_that_never_answers_is_told_as_unknown(home: House, tenant: str
         unit.commit()
     unit.refuse(OutcomeUnknown.code)
     assert [each["status_code"] for each in home.records(tenant)] == ["outcome-unknown"]
+
+
+def test_no_commit_begins_that_could_outlast_the_function(tenant: str) -> None:
+    tokens: list[str] = []
+    aws("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", lambda **_: tokens.append("-"))
+    failing("TransactWriteItems", [ReadTimeoutError(endpoint_url="-") for _ in range(100)])
+    unit = a_unit(tenant, deadline_ms=clock.epoch_ms() + CALL_MS + SAFETY_MS - 1)
+    unit.put(bind(Thing, tenant)("thing#1", "thing"))
+    with pytest.raises(OutcomeUnknown):
+        unit.commit()
+    assert len(tokens) == 1
+
+
+def test_an_action_whose_record_cannot_be_made_leaves_its_failure(home: House, tenant: str) -> None:
+    with pytest.raises(ValueError, match="bytes"), unit_of_work(tenant, "things.update", actor_app="tests") as unit:
+        unit.happening.status_code = "x" * 70_000
+    assert [each["status_code"] for each in home.records(tenant)] == ["internal"]
 
 
 def test_two_actions_on_one_item_raise_at_once(tenant: str) -> None:

@@ -17,7 +17,7 @@ from misentinel.api.idempotency import Answer, Idempotency
 from misentinel.api.problem import SECURITY_HEADERS, problem, refusal_of
 from misentinel.api.request import Request, current_request, reset_current, set_current, strict_json
 from misentinel.audit import Action, Actor, Happening, Outcome, Unit, working
-from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, Refusal, TooManyAttempts
+from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, OutcomeUnknown, Refusal, TooManyAttempts
 from misentinel.observability import MetricUnit, frames, logger, metrics
 from misentinel.schema import Resource
 from misentinel.tenancy import acting_as, address_hash
@@ -140,8 +140,11 @@ class Api:
                 route = self._admit(request, unit, scope)
                 answer = self._resolve(route, request, event, context)
                 if request.method == "POST" and request.idempotency_key and unit.writes:
-                    Idempotency(request, unit.tenant).keep(unit, _without(answer, route.never_kept))
-                _commit(unit)
+                    idempotency = Idempotency(request, unit.tenant)
+                    idempotency.keep(unit, _without(answer, route.never_kept))
+                    unit.commit(happened=lambda: idempotency.is_of(unit))
+                else:
+                    _commit(unit)
                 return answer
         except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
             return _refused(request, unit, error)
@@ -240,7 +243,7 @@ def _refused(request: Request, unit: Unit, error: Exception) -> Answer:
             frames=frames(error.__traceback__) if refusal.status >= 500 else [],  # noqa: PLR2004
         )
     try:
-        kept = _kept_answer(request, unit)
+        kept = None if isinstance(error, Forbidden | OutcomeUnknown) else _kept_answer(request, unit)
         if kept is not None:
             unit.conclude("replayed", Outcome.SUCCESS)
             return kept

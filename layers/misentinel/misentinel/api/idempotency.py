@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from misentinel import clock
 from misentinel.api.request import Request
@@ -21,6 +21,7 @@ class _Entry(DataModel):
     status = NumberAttribute()
     headers = UnicodeAttribute()
     body = UnicodeAttribute()
+    record = UnicodeAttribute()
     expires_at = NumberAttribute()
 
 
@@ -52,6 +53,7 @@ class Idempotency:
             status=answer.status,
             headers=json.dumps(answer.headers),
             body=answer.body,
+            record=unit.uid,
             expires_at=clock.epoch() + KEPT_SECONDS,
         )
         free = _Entry.pk.does_not_exist() | (_Entry.expires_at < clock.epoch())
@@ -65,13 +67,25 @@ class Idempotency:
         IdempotencyKeyReused
             The key came before with another request.
         """
-        with acting_as(self._tenant):
-            try:
-                entry = bind(_Entry, self._tenant).get(self._key, "idempotency", consistent_read=True)
-            except DoesNotExist:
-                return None
-        if entry.expires_at < clock.epoch():
+        entry = self._entry()
+        if entry is None or entry.expires_at < clock.epoch():
             return None
         if entry.request_hash != self._request_hash:
             raise IdempotencyKeyReused
         return Answer(int(entry.status), json.loads(entry.headers), entry.body)
+
+    def is_of(self, unit: Unit) -> bool:
+        """Whether it is this unit of work that kept the answer: its commit was made, whatever was heard of it."""
+        try:
+            entry = self._entry()
+        except PynamoDBException:
+            return False
+        return entry is not None and entry.record == unit.uid
+
+    def _entry(self) -> _Entry | None:
+        with acting_as(self._tenant):
+            try:
+                entry: _Entry = bind(_Entry, self._tenant).get(self._key, "idempotency", consistent_read=True)
+            except DoesNotExist:
+                return None
+        return entry

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from misentinel import clock
 from misentinel.audit.inbox import InboxItem
 from misentinel.audit.model import Action, Actor, Happening, Outcome, canonical, record
 from misentinel.errors import Conflict, OutcomeUnknown, Refusal, Unavailable
-from misentinel.tenancy import OutsideTenantError, acting_as, bind, connection
+from misentinel.tenancy import CALL_MS, OutsideTenantError, acting_as, bind, connection
 
 MAX_WRITES = 40
 """More writes than this are a job: accepted, and run in transactions of its own."""
@@ -142,8 +142,13 @@ class Unit:
         """How many items this unit will write, its record apart."""
         return len(self._writes)
 
-    def commit(self) -> None:
+    def commit(self, happened: Callable[[], bool] = lambda: False) -> None:
         """Commit all writes and the record at once; a pure read puts its record alone.
+
+        Parameters
+        ----------
+        happened
+            Asked when the commit's answer never came: whether it is seen to have been made all the same.
 
         Raises
         ------
@@ -162,7 +167,11 @@ class Unit:
                 self._transact()
             else:
                 self._put_record()
-        except Refusal:
+        except OutcomeUnknown:
+            if not happened():
+                self._state = _State.OPEN
+                raise
+        except Exception:
             self._state = _State.OPEN
             raise
         self._state = _State.CLOSED
@@ -225,7 +234,7 @@ class Unit:
         with acting_as(self.tenant):
             for attempt in range(ATTEMPTS):
                 if attempt:
-                    if self._late():
+                    if self._late(CALL_MS if unknown else 0):
                         break
                     time.sleep(clock.jitter(FIRST_WAIT * 2**attempt))
                 try:
@@ -262,8 +271,9 @@ class Unit:
             return False
         raise Unavailable from error
 
-    def _late(self) -> bool:
-        return self._deadline_ms is not None and clock.epoch_ms() > self._deadline_ms - SAFETY_MS
+    def _late(self, needed_ms: int) -> bool:
+        """Whether too little time is left for something that takes so long, and to tell how it ended."""
+        return self._deadline_ms is not None and clock.epoch_ms() + needed_ms > self._deadline_ms - SAFETY_MS
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Tenancy: whose data it is, and that nobody else reaches it."""
 
 from misentinel.tenancy.bound import DataModel, TenantModel, bind, connection
-from misentinel.tenancy.credentials import OutsideTenantError, acting_as, as_function, aws, current_tenant
+from misentinel.tenancy.credentials import CALL_MS, OutsideTenantError, acting_as, as_function, aws, current_tenant
 from misentinel.tenancy.keys import address_hash, derive_key, keyed_hash
 from misentinel.tenancy.model import (
     PLATFORM,
@@ -16,6 +16,7 @@ from misentinel.tenancy.model import (
 from misentinel.tenancy.registry import Registry
 
 __all__ = [
+    "CALL_MS",
     "PLATFORM",
     "Authority",
     "DataModel",

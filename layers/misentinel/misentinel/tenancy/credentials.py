@@ -24,10 +24,13 @@ RENEW_BEFORE = timedelta(minutes=5)
 MAX_CACHED = 1024
 """Tenants and authorities whose credentials one environment keeps; the longest unused goes first."""
 
+CALL_MS = 7_000
+"""A call that is not answered is given up after about this long: two attempts of 3 seconds, and up to one between."""
+
 _CONFIG = Config(
     connect_timeout=1,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
     parameter_validation=False,
 )
