@@ -23,6 +23,9 @@ from misentinel.schema import Resource
 from misentinel.tenancy import acting_as, address_hash
 
 _PLACE = re.compile(r"<(\w+)>")
+_ID = r"[A-Za-z0-9_.~-]{1,128}"
+"""What stands in a path's variable part: ids of ours, and nothing that a decoder or a key might read otherwise."""
+
 _UNKNOWN = Action("requests.unknown")
 
 
@@ -102,7 +105,7 @@ class Api:
                     path=path,
                     needs=needs,
                     action=Action(action),
-                    pattern=re.compile(_PLACE.sub(r"(?P<\1>[^/]+)", path)),
+                    pattern=re.compile(_PLACE.sub(rf"(?P<\1>{_ID})", path)),
                     query=frozenset(_query_names(function, path)),
                     never_kept=never_kept,
                 )

@@ -6,6 +6,7 @@ from typing import Any
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from misentinel.settings import settings
@@ -60,6 +61,19 @@ class TenantModel(Model):
         region = "eu-west-2"
 
 
+class ByList(GlobalSecondaryIndex[Any]):
+    """The one index of ``-data``, sparse: what is listed together, in its order."""
+
+    class Meta:
+        """Whole items, so that a listing is one query."""
+
+        index_name = "by_list"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
 class DataModel(TenantModel):
     """An item of ``-data``: single-table design, a partition per thing."""
 
@@ -70,6 +84,7 @@ class DataModel(TenantModel):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
+    by_list = ByList()
 
 
 @lru_cache(maxsize=8192)
