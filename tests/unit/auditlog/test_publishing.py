@@ -207,3 +207,19 @@ def test_requests_keep_the_limits_of_the_bus() -> None:
     assert [place for request in requests for place in request] == list(range(len(details)))
     assert all(len(request) <= 10 for request in requests)
     assert all(sum(len(details[place]) for place in request) <= REQUEST_BYTES for request in requests)
+
+
+def test_what_was_just_placed_is_not_read_again(home: House) -> None:
+    tenant = home.tenant()
+    happen(tenant, 20)
+    event = inserts(home, tenant)
+    with home.counted() as calls:
+        sequencer(event, LambdaContext())
+    assert [call for call in calls if not call.startswith("sts")] == [
+        "dynamodb:GetItem",
+        "dynamodb:TransactWriteItems",
+        "dynamodb:GetItem",
+        "events:PutEvents",
+        "events:PutEvents",
+        "dynamodb:UpdateItem",
+    ]

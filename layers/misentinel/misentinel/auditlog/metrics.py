@@ -1,6 +1,5 @@
 """The log's metrics (CloudWatch EMF): of a function, never of a tenant."""
 
-from misentinel.auditlog.sequencer import Sequenced
 from misentinel.observability import MetricUnit, metrics
 
 
@@ -9,11 +8,11 @@ def count_received(records: int) -> None:
     metrics.add_metric("Received", MetricUnit.Count, records)
 
 
-def count_sequenced(done: Sequenced) -> None:
+def count_sequenced(records: int, lag_ms: int) -> None:
     """Note records placed, and how long the oldest of them waited."""
-    metrics.add_metric("Sequenced", MetricUnit.Count, done.count)
-    if done.count:
-        metrics.add_metric("SequencingLag", MetricUnit.Milliseconds, done.lag_ms)
+    metrics.add_metric("Sequenced", MetricUnit.Count, records)
+    if records:
+        metrics.add_metric("SequencingLag", MetricUnit.Milliseconds, lag_ms)
 
 
 def count_published(records: int) -> None:

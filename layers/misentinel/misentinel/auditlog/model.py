@@ -64,6 +64,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A record in its place, with its context (JSON text, or nothing)."""
+
+    entry: Entry
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A record without a place yet, read and found to be one."""
 

@@ -1,10 +1,10 @@
 """The publisher: puts what is sequenced on the bus, in order, at least once."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from misentinel import clock
-from misentinel.auditlog.model import Entry, epoch_ms_of
+from misentinel.auditlog.model import Placed, epoch_ms_of
 from misentinel.auditlog.store import Log
 from misentinel.settings import settings
 from misentinel.tenancy import as_function, aws
@@ -34,11 +34,17 @@ class NotPublishedError(RuntimeError):
     """The bus refused entries to the end; they stay unpublished, and the sweep comes again."""
 
 
-def publish(log: Log, *, limit: int = RUN_RECORDS, until_ms: int | None = None) -> int:
+def publish(
+    log: Log,
+    placed: Iterable[Placed] = (),
+    *,
+    limit: int = RUN_RECORDS,
+    until_ms: int | None = None,
+) -> int:
     """Put a log's unpublished records on the bus and note how far it came; returns how many.
 
     A run that dies in between leaves records published and not noted: they are put again, so listeners know a
-    record by its uid. ``until_ms`` leaves out records made since then (milliseconds since the epoch), so that a
+    record by its uid. What the caller has just ``placed`` is not read again. ``until_ms`` leaves out records made since then (milliseconds since the epoch), so that a
     sweep does not repeat what the sequencer is about to publish.
 
     Raises
@@ -46,30 +52,38 @@ def publish(log: Log, *, limit: int = RUN_RECORDS, until_ms: int | None = None) 
     NotPublishedError
         Some entry failed at every attempt; what came before it is noted.
     """
+    at_hand = {each.entry.index: each for each in placed}
     published = 0
     while published < limit:
         head = log.head()
         stop = min(head.size, head.published + min(PAGE, limit - published))
-        entries = _settled(log.between(head.published, stop), until_ms)
-        if not entries:
-            break
-        contexts = log.contexts(entry.uid for entry in entries)
-        done = _put([detail(entry, contexts.get(entry.uid)) for entry in entries])
+        page = _settled(_between(log, head.published, stop, at_hand), until_ms)
+        done = _put([detail(each) for each in page])
         if done:
             log.move_published(head.published + done)
             published += done
-        if done < len(entries):
-            message = f"{len(entries) - done} records not published"
+        if done < len(page):
+            message = f"{len(page) - done} records not published"
             raise NotPublishedError(message)
+        if stop == head.size or head.published + done < stop:
+            break
     return published
 
 
-def detail(entry: Entry, context: str | None) -> str:
+def detail(placed: Placed) -> str:
     """What a listener gets of a record: ``record`` and, if it is kept, ``context``; both are JSON already."""
-    text = f'{{"context":{context or "null"},"record":{entry.record}}}'
-    if _size(text) > REQUEST_BYTES:
-        return f'{{"context":null,"record":{entry.record}}}'
-    return text
+    record = placed.entry.record
+    text = f'{{"context":{placed.context or "null"},"record":{record}}}'
+    return text if _size(text) <= REQUEST_BYTES else f'{{"context":null,"record":{record}}}'
+
+
+def _between(log: Log, start: int, stop: int, at_hand: Mapping[int, Placed]) -> list[Placed]:
+    """The records from ``start`` up to ``stop``: those at hand, or read from the log if one of them is not."""
+    if all(index in at_hand for index in range(start, stop)):
+        return [at_hand[index] for index in range(start, stop)]
+    entries = log.between(start, stop)
+    contexts = log.contexts(entry.uid for entry in entries)
+    return [Placed(entry, contexts.get(entry.uid, "")) for entry in entries]
 
 
 def in_requests(details: Iterable[str]) -> Iterator[list[int]]:
@@ -91,11 +105,11 @@ def _size(text: str) -> int:
     return len(text.encode()) + len(SOURCE) + len(DETAIL_TYPE)
 
 
-def _settled(entries: Sequence[Entry], until_ms: int | None) -> Sequence[Entry]:
+def _settled(page: Sequence[Placed], until_ms: int | None) -> Sequence[Placed]:
     if until_ms is None:
-        return entries
-    fresh = (place for place, entry in enumerate(entries) if epoch_ms_of(entry.uid) > until_ms)
-    return entries[: next(fresh, len(entries))]
+        return page
+    fresh = (place for place, each in enumerate(page) if epoch_ms_of(each.entry.uid) > until_ms)
+    return page[: next(fresh, len(page))]
 
 
 def _put(details: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from misentinel import clock
-from misentinel.auditlog.model import Arrival, Head, epoch_ms_of, in_transactions
+from misentinel.auditlog.model import Arrival, Head, Placed, epoch_ms_of, in_transactions
 from misentinel.auditlog.store import Log, NotAppendedError
 
 ATTEMPTS = 8
@@ -21,13 +21,11 @@ class ContendedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Sequenced:
-    """What a run did: how many records it placed, and the oldest one's wait in milliseconds."""
+    """What a run did: how many records it placed, the oldest one's wait in milliseconds, and what it placed."""
 
     count: int = 0
     lag_ms: int = 0
-
-    def __add__(self, other: "Sequenced") -> "Sequenced":
-        return Sequenced(self.count + other.count, max(self.lag_ms, other.lag_ms))
+    placed: tuple[Placed, ...] = ()
 
 
 def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
@@ -38,22 +36,24 @@ def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
     ContendedError
         The head moved at every attempt.
     """
-    placed: list[str] = []
+    placed: list[Placed] = []
     head: Head | None = None
     for portion in in_transactions(arrivals):
         done, head = _place(log, portion, head or log.head())
         placed += done
-    oldest = min((epoch_ms_of(uid) for uid in placed), default=0)
-    return Sequenced(len(placed), max(0, clock.epoch_ms() - oldest) if placed else 0)
+    now = clock.epoch_ms()
+    oldest = min((epoch_ms_of(each.entry.uid) for each in placed), default=now)
+    return Sequenced(len(placed), max(0, now - oldest), tuple(placed))
 
 
-def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[str], Head]:
-    """Place what of a portion is still in the inbox; the uids placed and the head after it."""
+def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[Placed], Head]:
+    """Place what of a portion is still in the inbox; what was placed and the head after it."""
     attempt = 0
     contexts = {each.uid: each.context for each in portion}
     while portion:
+        entries = [each.at(head.size + place) for place, each in enumerate(portion)]
         try:
-            log.append([each.at(head.size + place) for place, each in enumerate(portion)], contexts, head.size)
+            log.append(entries, contexts, head.size)
         except NotAppendedError as error:
             done = error.gone | error.placed
             portion = [each for each in portion if each.uid not in done]
@@ -66,5 +66,6 @@ def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[str], Hea
                 time.sleep(clock.jitter(WAIT_SECONDS * 2**attempt))
             head = log.head()
         else:
-            return [each.uid for each in portion], Head(head.size + len(portion), head.published, head.sealed)
+            placed = [Placed(entry, contexts[entry.uid]) for entry in entries]
+            return placed, Head(head.size + len(portion), head.published, head.sealed)
     return [], head

@@ -38,8 +38,9 @@ def on_inserts(event: Mapping[str, Any]) -> None:
         unreadable += refused
         with acting_as(tenant, Authority.LOG):
             log = Log(tenant)
-            count_sequenced(sequence(log, arrivals))
-            count_published(publish(log))
+            done = sequence(log, arrivals)
+            count_sequenced(done.count, done.lag_ms)
+            count_published(publish(log, done.placed))
     if unreadable:
         count_unreadable(len(unreadable))
         message = "what is in the inbox is no record"

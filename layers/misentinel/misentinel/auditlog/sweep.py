@@ -3,16 +3,16 @@
 import contextvars
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import batched
 
 from pynamodb.exceptions import PynamoDBException
 
 from misentinel import clock
 from misentinel.auditlog.metrics import count_published, count_sequenced, count_unreadable, count_waiting
-from misentinel.auditlog.model import UnreadableRecordError, epoch_ms_of
+from misentinel.auditlog.model import Placed, UnreadableRecordError, epoch_ms_of
 from misentinel.auditlog.publisher import publish
-from misentinel.auditlog.sequencer import Sequenced, sequence
+from misentinel.auditlog.sequencer import sequence
 from misentinel.auditlog.store import Log, Waiting
 from misentinel.auditlog.stream import read
 from misentinel.observability import frames, logger
@@ -36,7 +36,8 @@ class Swept:
     """What a sweep found and did."""
 
     waiting: int = 0
-    sequenced: Sequenced = field(default_factory=Sequenced)
+    sequenced: int = 0
+    lag_ms: int = 0
     published: int = 0
     unreadable: int = 0
 
@@ -44,6 +45,7 @@ class Swept:
         return Swept(
             self.waiting + other.waiting,
             self.sequenced + other.sequenced,
+            max(self.lag_ms, other.lag_ms),
             self.published + other.published,
             self.unreadable + other.unreadable,
         )
@@ -87,14 +89,16 @@ def sweep_tenant(tenant: str) -> Swept:
     settled = clock.epoch_ms() - SETTLED_MS
     with acting_as(tenant, Authority.LOG):
         log = Log(tenant)
-        total = Swept()
+        total, placed = Swept(), list[Placed]()
         for portion in batched(_settled(log.waiting(), settled), PORTION, strict=False):
             arrivals, unreadable = read(tenant, portion)
             _report(tenant, unreadable)
-            total += Swept(len(portion), sequence(log, arrivals), unreadable=len(unreadable))
+            done = sequence(log, arrivals)
+            placed += done.placed
+            total += Swept(len(portion), done.count, done.lag_ms, unreadable=len(unreadable))
             if total.waiting >= RUN_RECORDS:
                 break
-        return total + Swept(published=publish(log, limit=RUN_RECORDS, until_ms=settled))
+        return total + Swept(published=publish(log, placed, limit=RUN_RECORDS, until_ms=settled))
 
 
 def _tenants() -> Iterable[tuple[str, bool]]:
@@ -132,7 +136,7 @@ def _report(tenant: str, unreadable: Iterable[UnreadableRecordError]) -> None:
 
 def _count(total: Swept) -> None:
     count_waiting(total.waiting)
-    count_sequenced(total.sequenced)
+    count_sequenced(total.sequenced, total.lag_ms)
     count_published(total.published)
     if total.unreadable:
         count_unreadable(total.unreadable)

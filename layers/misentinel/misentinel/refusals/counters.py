@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.transactions import TransactWrite
 
 from misentinel.refusals.model import Refused
@@ -14,19 +12,9 @@ from misentinel.tenancy import PLATFORM, DataModel, bind, connection
 LISTED = "refusals"
 
 
-class _ByList(GlobalSecondaryIndex[Any]):
-    class Meta:
-        index_name = "by_list"
-        projection = AllProjection()
-
-    gsi1pk = UnicodeAttribute(hash_key=True)
-    gsi1sk = UnicodeAttribute(range_key=True)
-
-
 class Counter(DataModel):
     """How many alike attempts there were in a minute; it goes when they are recorded."""
 
-    by_list = _ByList()
     gsi1pk = UnicodeAttribute(default=LISTED)
     gsi1sk = UnicodeAttribute()
     minute = UnicodeAttribute()

@@ -1,7 +1,7 @@
 """What is counted of an attempt by somebody unknown: nothing personal; pure."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -68,8 +68,3 @@ def tally(attempts: Mapping[str, Refused]) -> dict[Refused, list[str]]:
     for message_id, refused in sorted(attempts.items(), key=lambda each: (each[1], each[0])):
         groups.setdefault(refused, []).append(message_id)
     return groups
-
-
-def kinds(groups: Iterable[Refused]) -> frozenset[str]:
-    """The operations counted, for logs."""
-    return frozenset(each.operation for each in groups)
