@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import ocsf
 import pytest
 from house import House, LambdaContext
 from logbook import Bus, check_log, happen, inserts, leave, sample
@@ -223,3 +224,13 @@ def test_what_was_just_placed_is_not_read_again(home: House) -> None:
         "events:PutEvents",
         "dynamodb:UpdateItem",
     ]
+
+
+def test_the_sample_of_the_bus_is_what_the_bus_gets(home: House) -> None:
+    event, bus, tenant = sample("eventbridge-audit-record"), Bus(), home.tenant()
+    happen(tenant)
+    sequencer(inserts(home, tenant), LambdaContext())
+    ocsf.validate(event["detail"]["record"])
+    assert (event["source"], event["detail-type"]) == (publisher.SOURCE, publisher.DETAIL_TYPE)
+    assert event["detail"].keys() == bus.taken[0].keys()
+    assert event["detail"]["record"]["metadata"].keys() == bus.taken[0]["record"]["metadata"].keys()
