@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -166,14 +167,16 @@ class House:
         inside.extend(self.calls[start:])
 
 
+@cache
 def _client(service: str) -> Any:
+    """The tests' own client, made once: moto serves it inside each house."""
     make: Any = boto3.client
-    return make(service, REGION)
+    return make(service, REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
 
 
 def make_tables(tenant: str) -> None:
     """A tenant's four tables, without the encryption that moto does not know."""
-    dynamodb = boto3.client("dynamodb", REGION)
+    dynamodb = _client("dynamodb")
     for suffix in Suffix:
         definition = table_definition(tenant, suffix)
         definition.pop("SSESpecification")
@@ -205,7 +208,7 @@ def house() -> Iterator[House]:
         "POWERTOOLS_SERVICE_NAME": "test",
         "POWERTOOLS_METRICS_NAMESPACE": "MiSentinel",
     }
-    with patch.dict(os.environ, environment), mock_aws(config={"lambda": {"use_docker": False}}):
+    with patch.dict(os.environ, environment), mock_aws():
         environment = _resources()
         with patch.dict(os.environ, environment):
             forget_environment()
@@ -222,25 +225,26 @@ def house() -> Iterator[House]:
 
 def _resources() -> dict[str, str]:
     """What the template makes and tells its functions."""
-    kms, sqs, iam = boto3.client("kms", REGION), boto3.client("sqs", REGION), boto3.client("iam", REGION)
-    boto3.client("dynamodb", REGION).create_table(
+    kms, sqs, iam = _client("kms"), _client("sqs"), _client("iam")
+    _client("dynamodb").create_table(
         TableName="ms-local-tenants",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "tenant_id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "tenant_id", "AttributeType": "S"}],
     )
-    boto3.client("events", REGION).create_event_bus(Name="ms-local")
-    secret = boto3.client("secretsmanager", REGION).create_secret(Name="ms-local", SecretString="k" * 64)
+    _client("events").create_event_bus(Name="ms-local")
+    secret = _client("secretsmanager").create_secret(Name="ms-local", SecretString="k" * 64)
     arns = {
         f"{name}_ROLE_ARN": iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         for name in ("TENANT", "SIGN_IN", "LOG")
     }
     signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    symmetric = kms.create_key()["KeyMetadata"]["Arn"]
     return {
         **arns,
         "TOKEN_KEY_ARNS": signing,
-        "SECRETS_KEY_ARN": kms.create_key()["KeyMetadata"]["Arn"],
-        "TABLE_KEY_ARN": kms.create_key()["KeyMetadata"]["Arn"],
+        "SECRETS_KEY_ARN": symmetric,
+        "TABLE_KEY_ARN": symmetric,
         "STAGE_SECRET_ARN": secret["ARN"],
         "EVENT_BUS_NAME": "ms-local",
         "REFUSALS_QUEUE_URL": sqs.create_queue(QueueName="ms-local-refusals")["QueueUrl"],
