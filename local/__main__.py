@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from local import cloud, demo, deployment, logs
-from local.place import Failed, Place, own_place
+from local.place import Place, SetUpError, own_place
 
 
 def _say(text: str) -> None:
@@ -19,6 +19,7 @@ def _say(text: str) -> None:
 
 def _up(place: Place) -> None:
     began = time.monotonic()
+    cloud.check_port(place)
     _say("Building the functions and their layers")
     deployment.build()
     _say(f"Starting the embedded cloud on port {place.port}")
@@ -80,10 +81,10 @@ def _run(arguments: argparse.Namespace) -> None:
 def _logs(place: Place, request: str, *, forever: bool) -> None:
     if not request:
         message = "Say which request: make logs REQUEST=<id>, the x-request-id of its answer."
-        raise Failed(message)
+        raise SetUpError(message)
     if cloud.pid_of(place) is None:
         message = "The embedded cloud is not running: make up starts it."
-        raise Failed(message)
+        raise SetUpError(message)
     for line in logs.follow(place, request, forever=forever):
         print(line, flush=True)
 
@@ -94,7 +95,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _run(_arguments())
-    except Failed as failed:
+    except SetUpError as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ _STEP_SECONDS = 30
 _RENEW_SECONDS = 30
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The API answered otherwise than a client that follows its documentation expects."""
 
     def __init__(self, doing: str, answer: Answer) -> None:
@@ -112,13 +112,13 @@ class Client:
 
         Raises
         ------
-        Refused
+        RefusedError
             Either step was refused.
         """
         credentials = {"workspace": self.workspace, "email": self.email, "password": self.password}
         first = call(self.api, "POST", "/v1/sessions", json=credentials)
         if first.status != HTTPStatus.OK:
-            raise Refused("signing in", first)
+            raise RefusedError("signing in", first)
         if first.json["enrolment"]:
             self.totp_secret = first.json["enrolment"]["secret"]
         if self.codes is None or self.codes.secret != self.totp_secret:
@@ -132,7 +132,7 @@ class Client:
 
         Raises
         ------
-        Refused
+        RefusedError
             The session has ended.
         """
         body = {"refresh_token": self.tokens["refresh_token"]}
@@ -140,7 +140,7 @@ class Client:
 
     def _keep(self, doing: str, answer: Answer, expected: int) -> None:
         if answer.status != expected:
-            raise Refused(doing, answer)
+            raise RefusedError(doing, answer)
         self.tokens = answer.json
         self._renew_at = time.monotonic() + self.tokens["expires_in"] - _RENEW_SECONDS
 
@@ -182,13 +182,13 @@ def sign_up(api: str, slug: str, name: str, email: str, password: str, *, second
 
     Raises
     ------
-    Refused
+    RefusedError
         The sign-up was refused, or the workspace is not active after `seconds`.
     """
     wanted = {"slug": slug, "name": name, "email": email, "password": password}
     answer = call(api, "POST", "/v1/workspaces", json=wanted)
     if answer.status != HTTPStatus.ACCEPTED:
-        raise Refused(f"signing up {slug}", answer)
+        raise RefusedError(f"signing up {slug}", answer)
     workspace = answer.json["id"]
     deadline = time.monotonic() + seconds
     while True:
@@ -197,5 +197,5 @@ def sign_up(api: str, slug: str, name: str, email: str, password: str, *, second
         if status == "active":
             return Client(api, slug, email, password, tenant=workspace)
         if status == "failed" or time.monotonic() > deadline:
-            raise Refused(f"waiting for {slug} to become active", answer)
+            raise RefusedError(f"waiting for {slug} to become active", answer)
         time.sleep(0.5)

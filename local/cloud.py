@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.place import ACCOUNT, HOST, REGION, ROOT, Failed, clean_environment
+from local.place import ACCOUNT, HOST, REGION, ROOT, SetUpError, clean_environment
 
 if TYPE_CHECKING:
     from local.place import Place
@@ -47,7 +47,6 @@ def _server_environment(place: Place) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{place.folder}/no-docker.sock",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
@@ -97,6 +96,19 @@ def port_is_taken(port: int) -> bool:
     return False
 
 
+def check_port(place: Place) -> None:
+    """See that the cloud runs or can be started.
+
+    Raises
+    ------
+    SetUpError
+        The port is taken by somebody else.
+    """
+    if pid_of(place) is None and port_is_taken(place.port):
+        message = f"Port {place.port} is taken by another program: stop it, or choose another with MS_PORT=<port>."
+        raise SetUpError(message)
+
+
 def start(place: Place) -> bool:
     """Start the cloud unless it runs, and wait until it answers.
 
@@ -107,15 +119,13 @@ def start(place: Place) -> bool:
 
     Raises
     ------
-    Failed
+    SetUpError
         The port is taken, or the cloud does not come up. Nothing is left running then.
     """
     if pid_of(place) is not None:
         _wait_ready(place)
         return False
-    if port_is_taken(place.port):
-        message = f"Port {place.port} is taken by another program: stop it, or choose another with MS_PORT=<port>."
-        raise Failed(message)
+    check_port(place)
     shutil.rmtree(place.scratch, ignore_errors=True)
     for folder in (place.state, place.buckets, place.scratch):
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +154,7 @@ def _wait_ready(place: Place, process: subprocess.Popen[bytes] | None = None) ->
     while not is_ready(place):
         if (process is not None and process.poll() is not None) or time.monotonic() > deadline:
             message = f"The embedded cloud did not come up; its log is {place.log}."
-            raise Failed(message)
+            raise SetUpError(message)
         time.sleep(0.1)
 
 

@@ -9,8 +9,8 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from local.client import Client, Codes, Refused, sign_up
-from local.place import Failed
+from local.client import Client, Codes, RefusedError, sign_up
+from local.place import SetUpError
 
 if TYPE_CHECKING:
     from local.place import Place
@@ -23,7 +23,7 @@ def _create(api: str, slug: str, name: str) -> dict[str, str]:
     email = f"owner@{slug}.example"
     try:
         client = sign_up(api, slug, name, email, password)
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.answer.status != HTTPStatus.CONFLICT:
             raise
         # Left by a run that was interrupted before it could write down the password.
@@ -65,7 +65,7 @@ def ensure(place: Place, api: str) -> dict[str, Any]:
 
     Raises
     ------
-    Failed
+    SetUpError
         The API refused a step that it should have taken.
     """
     made = read(place).get("workspaces", [])
@@ -73,9 +73,9 @@ def ensure(place: Place, api: str) -> dict[str, Any]:
         print(f"    {name} ({slug})", flush=True)
         try:
             made.append(_create(api, slug, name))
-        except Refused as refused:
+        except RefusedError as refused:
             message = f"The demo workspaces were not created: {refused}."
-            raise Failed(message) from refused
+            raise SetUpError(message) from refused
         _write(place, {"api": api, "workspaces": made})
     content = {"api": api, "workspaces": made}
     if read(place) != content:
@@ -88,7 +88,7 @@ def code(place: Place, workspace: str) -> str:
 
     Raises
     ------
-    Failed
+    SetUpError
         There is no such demo workspace.
     """
     known = {each["workspace"]: each["totp_secret"] for each in read(place).get("workspaces", [])}
@@ -96,7 +96,7 @@ def code(place: Place, workspace: str) -> str:
         workspace = next(iter(known))
     if workspace not in known:
         message = f"There is no demo workspace {workspace!r}: {place.demo} lists them."
-        raise Failed(message)
+        raise SetUpError(message)
     given = place.folder / "codes.json"
     steps: dict[str, int] = json.loads(given.read_text()) if given.exists() else {}
     codes = Codes(known[workspace], steps.get(workspace, 0))

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.place import ACCOUNT, REGION, ROOT, STACK, Failed, clean_environment
+from local.place import ACCOUNT, REGION, ROOT, STACK, SetUpError, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,14 +69,12 @@ def _sam(arguments: list[str], environment: dict[str, str], failure: str) -> Non
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=clean_environment()
-        | environment
-        | {"PATH": path, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1", "PYTHONDONTWRITEBYTECODE": ""},
+        env=clean_environment() | environment | {"PATH": path, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"},
         stdin=subprocess.DEVNULL,
         check=False,
     )
     if done.returncode != 0:
-        raise Failed(failure)
+        raise SetUpError(failure)
 
 
 def _parameters() -> list[str]:
@@ -96,7 +94,7 @@ def build() -> str:
 
     Raises
     ------
-    Failed
+    SetUpError
         `sam build` did not succeed; what it said is on the screen.
     """
     _BUILD.mkdir(exist_ok=True)
@@ -133,7 +131,7 @@ def deploy(place: Place) -> bool:
 
     Raises
     ------
-    Failed
+    SetUpError
         The build or the deployment did not succeed.
     """
     built = build()
@@ -155,7 +153,7 @@ def api_url(place: Place) -> str:
 
     Raises
     ------
-    Failed
+    SetUpError
         The stack has no REST API.
     """
     resources = client(place, "cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
@@ -164,7 +162,7 @@ def api_url(place: Place) -> str:
         api, stage = physical["AWS::ApiGateway::RestApi"], physical["AWS::ApiGateway::Stage"]
     except KeyError as missing:
         message = f"The deployed stack has no {missing}."
-        raise Failed(message) from missing
+        raise SetUpError(message) from missing
     return f"http://localhost:{place.port}/_aws/execute-api/{api}/{stage.rpartition('/')[2]}"
 
 

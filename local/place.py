@@ -16,7 +16,7 @@ ACCOUNT = "111122223333"
 STACK = "misentinel-local"
 
 
-class Failed(Exception):
+class SetUpError(Exception):
     """What `make` was asked for did not work; the message is one sentence for the person at the keyboard."""
 
 
@@ -83,8 +83,8 @@ class Place:
 
 
 def clean_environment() -> dict[str, str]:
-    """The caller's environment without any AWS setting of its own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """The caller's environment without any setting of its own for AWS or for Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
 
 
 def own_place() -> Place:
@@ -92,11 +92,11 @@ def own_place() -> Place:
 
     Raises
     ------
-    Failed
+    SetUpError
         `MS_PORT` is not a port.
     """
     text = os.environ.get("MS_PORT", str(DEFAULT_PORT))
     if not text.isdecimal() or int(text) not in _PORTS:
         message = f"MS_PORT must be a port from 1024 to 65535, not {text!r}."
-        raise Failed(message)
+        raise SetUpError(message)
     return Place(port=int(text), folder=ROOT / ".local")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import cloud, deployment
 from local.client import Client, sign_up
-from local.place import HOST, Place
+from local.place import HOST, STACK, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,9 +71,7 @@ class Stack:
 
     def resource(self, logical_id: str) -> str:
         """The physical id of a resource of the template."""
-        found = self.aws("cloudformation").describe_stack_resource(
-            StackName=deployment.STACK, LogicalResourceId=logical_id
-        )
+        found = self.aws("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
         physical: str = found["StackResourceDetail"]["PhysicalResourceId"]
         return physical
 
@@ -93,7 +91,7 @@ class Stack:
     def workers(self, function: str = "") -> list[int]:
         """Process ids of functions: of all, or of those whose name ends in `function` (such as ``-people``)."""
         server = cloud.pid_of(self.place)
-        shown = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+        shown = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
         found = []
         for line in shown.stdout.splitlines():
             pid, parent, arguments = line.split(maxsplit=2)

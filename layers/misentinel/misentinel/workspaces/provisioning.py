@@ -4,13 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from misentinel import clock
-from misentinel.access import Member, Role
-from misentinel.audit import unit_of_work
-from misentinel.members.model import MemberStatus
-from misentinel.members.store import EmailClaim, Owners, email_claim, find_member, new_member, owners
+from misentinel.members.founding import found
 from misentinel.observability import logger
 from misentinel.signin.accounts import open_login
-from misentinel.tenancy import Registry, Status, Tenant, acting_as
+from misentinel.tenancy import Registry, Status, Tenant
 from misentinel.workspaces.store import PENDING_SECONDS, PendingOwners, ask_for_provisioning, make_tables, map_stream
 
 FORGOTTEN_AFTER = timedelta(minutes=1)
@@ -59,23 +56,7 @@ def _owner(tenant: Tenant) -> None:
     if waiting is None:
         message = "the pending owner is gone"
         raise OwnerLostError(message)
-    with acting_as(tenant.id):
-        there = find_member(tenant.id, waiting.member)
-    if there is None:
-        member = new_member(
-            tenant.id,
-            uid=waiting.member,
-            email=waiting.email,
-            role=Role.OWNER.value,
-            status=MemberStatus.ACTIVE.value,
-            created_at=clock.rfc3339(clock.now()),
-        )
-        with unit_of_work(tenant.id, "workspaces.create", actor_app="provisioner") as work:
-            work.put(member, condition=Member.pk.does_not_exist())
-            work.put(email_claim(tenant.id, waiting.email, waiting.member), condition=EmailClaim.pk.does_not_exist())
-            work.put(owners(tenant.id, 1), condition=Owners.pk.does_not_exist())
-            work.touch("workspace", tenant.id, ("name", "slug"))
-            work.touch("member", waiting.member, ("email", "role", "status"))
+    found(tenant.id, waiting.member, waiting.email)
     open_login(
         tenant.id,
         email=waiting.email,
