@@ -1,4 +1,4 @@
-"""Provisioner: makes workspaces ready, from its queue; on its schedule it finds those that were lost."""
+"""Provisioner: makes workspaces ready, finds those that were lost, and forgets the logins of removed members."""
 
 import json
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from misentinel.members.forgetting import forget
 from misentinel.observability import frames, logger
 from misentinel.workspaces.provisioning import provision, sweep
 
@@ -22,7 +23,10 @@ def _provision(record: SQSRecord) -> None:
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:
-    """Provision the workspaces of a batch, or sweep when the schedule ticks."""
-    if "Records" not in event:
-        return sweep()
-    return process_partial_response(event=event, record_handler=_provision, processor=processor, context=context)
+    """Serve the queue of sign-ups, the bus's records of removed members, or the schedule."""
+    if "Records" in event:
+        return process_partial_response(event=event, record_handler=_provision, processor=processor, context=context)
+    if event.get("detail-type") == "AuditRecord":
+        metadata = event["detail"]["record"]["metadata"]
+        return forget(metadata["tenant_uid"], metadata["uid"])
+    return sweep()

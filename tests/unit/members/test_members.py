@@ -1,11 +1,14 @@
 """Members: who joins, what each may do, who leaves, and that an owner always stays."""
 
+import json
 from datetime import timedelta
+from typing import Any
 
 import ocsf
 import pytest
-from front_door import PASSWORD, FrontDoor, Person, at_once
-from house import Reply
+from doors import door
+from front_door import EVENTS, PASSWORD, FrontDoor, Person, at_once
+from house import LambdaContext, Reply
 
 from misentinel import clock
 from misentinel.access import Role
@@ -265,6 +268,38 @@ def test_a_removed_members_address_is_free_again(front: FrontDoor, owner: Person
     invited = front.invite(owner, "later@acme.example", "support").json
     assert remove(front, owner, invited["member"]["id"]).status == 204
     assert front.accept("acme", invited["invitation"]).status == 404
+
+
+def removal_event(front: FrontDoor, tenant: str) -> dict[str, Any]:
+    """What the bus says of the last removal."""
+    event: dict[str, Any] = json.loads((EVENTS / "eventbridge-audit-record.json").read_text())
+    removals = [each for each in front.home.records(tenant) if each["api"]["operation"] == "members.delete"]
+    return {**event, "detail": {"record": removals[-1], "context": {}}}
+
+
+def test_a_removed_members_login_is_forgotten(front: FrontDoor, owner: Person) -> None:
+    jo = front.member(owner, "support")
+    assert everything_kept(front, owner, Suffix.SECRETS).count("totp_seed") == 2
+    remove(front, owner, jo.member)
+    event = removal_event(front, owner.tenant)
+    for _ in range(2):
+        door("provisioner")(event, LambdaContext())
+    kept = everything_kept(front, owner, Suffix.SECRETS)
+    assert jo.member not in kept
+    assert kept.count("totp_seed") == 1
+    forgotten = [each for each in front.home.records(owner.tenant) if each["api"]["operation"] == "members.forget"]
+    assert [each["resources"][0]["uid"] for each in forgotten] == [jo.member]
+    assert "change#" not in everything_kept(front, owner, Suffix.DATA)
+
+
+def test_a_late_forgetting_spares_who_has_the_address_now(front: FrontDoor, owner: Person) -> None:
+    jo = front.member(owner, "support", "jo@acme.example")
+    remove(front, owner, jo.member)
+    event = removal_event(front, owner.tenant)
+    again = front.member(owner, "support", "jo@acme.example")
+    door("provisioner")(event, LambdaContext())
+    with clock.at(clock.now() + timedelta(seconds=60)):
+        front.sign_in(again)
 
 
 def test_all_sessions_of_a_member_can_be_ended(front: FrontDoor, owner: Person) -> None:

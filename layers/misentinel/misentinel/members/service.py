@@ -21,6 +21,7 @@ from misentinel.members.model import (
 from misentinel.members.store import (
     EmailClaim,
     Owners,
+    departure,
     email_claim,
     find_member,
     invitation,
@@ -28,7 +29,7 @@ from misentinel.members.store import (
     owners,
     page_of_members,
 )
-from misentinel.signin.email import normalised
+from misentinel.signin.email import login_key, normalised
 
 INVITATION_LIFETIME = timedelta(days=7)
 
@@ -162,6 +163,8 @@ class Members:
             unit().delete(invitation(self._tenant, member.invitation))
         if member.email:
             unit().delete(email_claim(self._tenant, member.email, uid))
+            login = login_key(member.email, self._tenant)
+            unit().put(departure(self._tenant, unit().uid, login=login, member=uid))
         self._changed(
             member,
             [

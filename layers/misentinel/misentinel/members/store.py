@@ -4,27 +4,17 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
+from misentinel import clock
 from misentinel.access import Member
 from misentinel.access.sessions import MEMBER
 from misentinel.access.store import member_key
 from misentinel.tenancy import DataModel, bind, keyed_hash
 
+CHANGE_KEPT_SECONDS = 90 * 24 * 3600
+"""How long a change item waits for those who listen."""
+
 _LISTED = "members"
-
-
-class _ByList(GlobalSecondaryIndex[Any]):
-    class Meta:
-        index_name = "by_list"
-        projection = AllProjection()
-
-    gsi1pk = UnicodeAttribute(hash_key=True)
-    gsi1sk = UnicodeAttribute(range_key=True)
-
-
-class _Listed(Member):
-    by_list = _ByList()
 
 
 class EmailClaim(DataModel):
@@ -36,6 +26,14 @@ class EmailClaim(DataModel):
 class Invitation(DataModel):
     """An invitation that was handed out, found by the hash of its token."""
 
+    member = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+class Departure(DataModel):
+    """The change item of a removal: which login is still to be forgotten, and whose it was."""
+
+    login = UnicodeAttribute()
     member = UnicodeAttribute()
     expires_at = NumberAttribute()
 
@@ -87,6 +85,23 @@ def find_invitation(tenant: str, token_hash: str) -> Invitation | None:
     return item
 
 
+def departure(tenant: str, record: str, *, login: str, member: str) -> Departure:
+    """The change item of the removal that this record tells of."""
+    found = bind(Departure, tenant)
+    expires_at = clock.epoch() + CHANGE_KEPT_SECONDS
+    item: Departure = found(f"change#{record}", "departure", login=login, member=member, expires_at=expires_at)
+    return item
+
+
+def find_departure(tenant: str, record: str) -> Departure | None:
+    """The change item of a removal whose login is not forgotten yet."""
+    try:
+        item: Departure = bind(Departure, tenant).get(f"change#{record}", "departure", consistent_read=True)
+    except DoesNotExist:
+        return None
+    return item
+
+
 def owners(tenant: str, active: int = 0) -> Owners:
     """The item that counts the active owners."""
     item: Owners = bind(Owners, tenant)("workspace", "owners", active=active)
@@ -109,5 +124,5 @@ def page_of_members(
 
     One partition of the index holds them all: employees of one workspace are thousands at most.
     """
-    query = bind(_Listed, tenant).by_list.query(_LISTED, limit=limit, last_evaluated_key=start)
+    query = bind(Member, tenant).by_list.query(_LISTED, limit=limit, last_evaluated_key=start)
     return list(query), query.last_evaluated_key
