@@ -192,7 +192,7 @@ def forget_environment() -> None:
         cached.cache_clear()
     credentials.assumed.forget()
     registry._active.clear()
-    registry._months.clear()
+    registry._since.clear()
 
 
 @contextmanager

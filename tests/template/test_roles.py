@@ -127,7 +127,7 @@ def test_a_tenants_session_reaches_no_table_of_another(role: str) -> None:
         ("LogRole", "data", set(), set()),
         ("LogRole", "secrets", set(), set()),
         ("LogRole", "inbox", {"GetItem", "BatchGetItem", "Query", "Scan"}, {"DeleteItem"}),
-        ("LogRole", "log", {"GetItem", "BatchGetItem", "Query"}, {"PutItem", "UpdateItem", "BatchWriteItem"}),
+        ("LogRole", "log", {"GetItem", "BatchGetItem", "Query"}, {"PutItem", "UpdateItem"}),
     ],
 )
 def test_the_suffix_says_who_may(role: str, suffix: str, reads: set[str], writes: set[str]) -> None:
@@ -158,16 +158,15 @@ def test_no_role_that_serves_requests_can_change_or_delete_what_is_sequenced() -
             assert not any(resource.startswith(bucket) for resource in each.resources), role
 
 
-def test_the_sequencer_adds_in_transactions_moves_the_head_and_deletes_nothing_but_contexts() -> None:
+def test_the_sequencer_adds_in_transactions_moves_the_head_and_deletes_nothing() -> None:
     conditions: dict[str, Any] = {}
-    for action in ("PutItem", "UpdateItem", "BatchWriteItem"):
+    for action in ("PutItem", "UpdateItem"):
         (grant,) = granting(deployed(), "LogRole", f"dynamodb:{action}", table(TENANT, "log"))
         conditions[action] = grant.condition
     known = {"Null": {"dynamodb:LeadingKeys": "false"}}
     assert conditions == {
         "PutItem": {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}},
         "UpdateItem": {**known, "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["head"]}},
-        "BatchWriteItem": {**known, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["context#*"]}},
     }
 
 

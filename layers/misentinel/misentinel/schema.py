@@ -60,13 +60,13 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{1,38})[a
 class Body(BaseModel):
     """What a client sends; unknown fields are refused, and nothing is coerced."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Resource(BaseModel):
     """What a client gets. ``etag`` becomes the answer's ETag when it is set."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     _etag: str = PrivateAttr("")
 

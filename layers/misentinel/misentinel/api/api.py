@@ -47,7 +47,7 @@ class Route:
     needs: Permission | Public
     action: Action
     pattern: re.Pattern[str]
-    query: frozenset[str]
+    function: Callable[..., Any]
     never_kept: tuple[str, ...]
 
 
@@ -106,7 +106,7 @@ class Api:
                     needs=needs,
                     action=Action(action),
                     pattern=re.compile(_PLACE.sub(rf"(?P<\1>{_ID})", path)),
-                    query=frozenset(_query_names(function, path)),
+                    function=wrapped,
                     never_kept=never_kept,
                 )
             )
@@ -171,7 +171,7 @@ class Api:
             raise MethodNotAllowed(sorted({each.method for each in here})) if here else NotFound("path")
         if isinstance(route.needs, Permission) and not (request.caller and request.caller.may(route.needs)):
             raise Forbidden(route.needs)
-        unknown = sorted(set(request.query) - route.query)
+        unknown = sorted(set(request.query) - _query_names(route)) if request.query else []
         if unknown:
             raise Invalid(errors=[{"field": name[:80], "message": "no such parameter"} for name in unknown[:10]])
         return route
@@ -215,12 +215,13 @@ def _wrap(function: Callable[..., Any]) -> Callable[..., Any]:
     return answering
 
 
-def _query_names(function: Callable[..., Any], path: str) -> list[str]:
-    """The query parameters a route takes: what is neither in its path, nor injected, nor its body."""
+@functools.cache
+def _query_names(route: Route) -> frozenset[str]:
+    """The query parameters a route takes; asked for the first time when a request has any."""
     from aws_lambda_powertools.event_handler.openapi.dependant import get_dependant  # noqa: PLC0415 - heavy
 
-    dependant = get_dependant(path=_PLACE.sub(r"{\1}", path), call=_wrap(function))
-    return [field.alias for field in dependant.query_params]
+    dependant = get_dependant(path=_PLACE.sub(r"{\1}", route.path), call=route.function)
+    return frozenset(field.alias for field in dependant.query_params)
 
 
 def _keep_failure(error: Exception) -> Response[str]:

@@ -12,6 +12,9 @@ from misentinel import clock
 MAX_RECORD_BYTES = 64 * 1024
 """A record in canonical form is at most this long."""
 
+SEQUENCE_BYTES = 64
+"""What the sequencer adds to a record stays within so many bytes."""
+
 MAX_RESOURCES = 60
 """A record names at most so many resources; a job leaves a record per transaction."""
 
@@ -199,18 +202,18 @@ def _authentication(event: dict[str, Any], what: Happening) -> None:
         event["session"] = {"uid": what.actor.session, "is_mfa": what.actor.is_mfa}
 
 
-def canonical(value: Mapping[str, Any]) -> str:
+def canonical(value: Mapping[str, Any], limit: int = MAX_RECORD_BYTES) -> str:
     """The canonical form: sorted keys, no spaces, UTF-8 text as it is; the same bytes everywhere.
 
     Raises
     ------
     ValueError
-        There is a float in it, or it is over `MAX_RECORD_BYTES`.
+        There is a float in it, or it is over ``limit`` bytes.
     """
     _refuse_floats(value)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if len(text.encode()) > MAX_RECORD_BYTES:
-        message = f"a record of more than {MAX_RECORD_BYTES} bytes"
+    if len(text.encode()) > limit:
+        message = f"a record of more than {limit} bytes"
         raise ValueError(message)
     return text
 

@@ -18,7 +18,16 @@ from pynamodb.models import Model
 
 from misentinel import clock
 from misentinel.audit.inbox import InboxItem
-from misentinel.audit.model import Action, Actor, Happening, Outcome, canonical, record
+from misentinel.audit.model import (
+    MAX_RECORD_BYTES,
+    SEQUENCE_BYTES,
+    Action,
+    Actor,
+    Happening,
+    Outcome,
+    canonical,
+    record,
+)
 from misentinel.errors import Conflict, OutcomeUnknown, Refusal, Unavailable
 from misentinel.tenancy import CALL_MS, OutsideTenantError, acting_as, bind, connection
 
@@ -212,7 +221,7 @@ class Unit:
         if not self.tenant:
             message = "a record needs a tenant's log to go to"
             raise OutsideTenantError(message)
-        text = canonical(record(self.happening, self.uid))
+        text = canonical(record(self.happening, self.uid), MAX_RECORD_BYTES - SEQUENCE_BYTES)
         context = json.dumps(self.happening.context, separators=(",", ":"), ensure_ascii=False)
         item: InboxItem = bind(InboxItem, self.tenant)(self.uid, record=text, context=context)
         return item

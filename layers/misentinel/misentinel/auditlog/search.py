@@ -13,7 +13,7 @@ from misentinel.auditlog.model import Entry, actor_of, index_of, moment_of
 from misentinel.auditlog.store import Log
 from misentinel.errors import Invalid, NotFound
 from misentinel.schema import JsonObject, Resource
-from misentinel.tenancy import current_tenant
+from misentinel.tenancy import Registry, current_tenant
 
 EXAMINED = 1_000
 """Records that one request looks at; what is left is behind the cursor, even if the page is not full."""
@@ -25,7 +25,7 @@ PAGE_BYTES = 4_000_000
 """Bytes of records in one answer; Lambda sends 6 MB at most."""
 
 SPAN = timedelta(days=31)
-"""How far back a search goes that does not say from when."""
+"""How far back a search goes that does not say from when; never before the workspace was made."""
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 """No record is older."""
@@ -160,7 +160,7 @@ class Records:
         """
         seal = Cursor(self._log.tenant, _identity(query))
         place = seal.open(cursor)
-        walk = _Walk(place["first"], place["below"]) if place else _begin(query)
+        walk = _Walk(place["first"], place["below"]) if place else _begin(query, self._log.tenant)
         found: list[Found] = []
         done = self._collect(query, walk, limit, found)
         return Page[Found](
@@ -238,11 +238,11 @@ def records_of_tenant() -> Records:
     return Records(Log(current_tenant()))
 
 
-def _begin(query: Query) -> _Walk:
+def _begin(query: Query, tenant: str) -> _Walk:
     """Where a search starts: what it does not say is up to now, and 31 days back."""
     now = clock.now()
     end = min(max(query.end or now + timedelta(minutes=1), FIRST), now + timedelta(minutes=1))
-    start = max(query.start or end - SPAN, FIRST)
+    start = max(query.start or max(end - SPAN, _made(tenant)), FIRST)
     if query.start and query.end and query.end <= query.start:
         raise Invalid(errors=[{"field": "to", "message": "must be after from"}])
     return _Walk(clock.rfc3339(start), clock.rfc3339(max(start, end)))
@@ -251,3 +251,8 @@ def _begin(query: Query) -> _Walk:
 def _identity(query: Query) -> str:
     """What a cursor is bound to: the route and all that is asked for."""
     return "audit.search?" + json.dumps(asdict(query), default=str, sort_keys=True)
+
+
+def _made(tenant: str) -> datetime:
+    """The beginning of the day that a workspace was made on: days before it need no query."""
+    return datetime.fromisoformat(Registry().since(tenant)).replace(tzinfo=UTC)

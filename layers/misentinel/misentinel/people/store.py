@@ -117,7 +117,7 @@ class People:
         month = place["month"] if place else clock.rfc3339(clock.now())[:7]
         key = place.get("key") if place else None
         found: list[_Item] = []
-        first = Registry().month_of(self._tenant)
+        first = Registry().since(self._tenant)[:7]
         for _ in range(MONTHS_A_PAGE):
             query = self._items.by_list.query(
                 _month_key(month),

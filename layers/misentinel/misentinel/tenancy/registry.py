@@ -13,13 +13,16 @@ from misentinel.errors import Conflict, NotFound
 from misentinel.settings import settings
 from misentinel.tenancy.bound import bind_table, connection
 from misentinel.tenancy.credentials import as_function
-from misentinel.tenancy.model import Status, Tenant, is_tenant_id
+from misentinel.tenancy.model import PLATFORM, Status, Tenant, is_tenant_id
 
 KEPT_SECONDS = 60
 """How long an environment remembers an active workspace's row."""
 
 MAX_KEPT = 4096
 """How many it remembers at most."""
+
+BEFORE_ALL = "2026-01-01"
+"""No workspace is older, the platform's own included."""
 
 STEPS = ("tables", "stream", "owner", "active")
 """The steps of provisioning, in their order."""
@@ -58,7 +61,7 @@ def _tenant(row: _Row) -> Tenant:
 
 
 _active: dict[str, tuple[Tenant, int]] = {}
-_months: dict[str, str] = {}
+_since: dict[str, str] = {}
 
 
 class Registry:
@@ -79,19 +82,21 @@ class Registry:
             raise NotFound("workspace")
         return _tenant(self._get(tenant_id))
 
-    def month_of(self, tenant_id: str) -> str:
-        """The month a workspace was made in, ``2026-11``; it never changes, so it is read once an environment.
+    def since(self, tenant_id: str) -> str:
+        """The day a workspace was made, ``2026-11-23``; it never changes, so it is read once an environment.
 
         Raises
         ------
         NotFound
             No such workspace.
         """
-        if tenant_id not in _months:
-            if len(_months) >= MAX_KEPT:
-                _months.clear()
-            _months[tenant_id] = self.by_id(tenant_id).created_at[:7]
-        return _months[tenant_id]
+        if tenant_id == PLATFORM:
+            return BEFORE_ALL
+        if tenant_id not in _since:
+            if len(_since) >= MAX_KEPT:
+                _since.clear()
+            _since[tenant_id] = self.by_id(tenant_id).created_at[:10]
+        return _since[tenant_id]
 
     def by_slug(self, slug: str) -> Tenant:
         """One workspace by its slug: two reads, none while an active one is remembered.
