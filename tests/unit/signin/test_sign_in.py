@@ -8,8 +8,9 @@ from typing import Any
 import ocsf
 import pytest
 from argon2 import PasswordHasher
-from front_door import PASSWORD, FrontDoor, Person, at_once
-from house import House, Reply
+from doors import door
+from front_door import EVENTS, PASSWORD, FrontDoor, Person, at_once
+from house import House, LambdaContext, Reply
 
 from misentinel import clock
 from misentinel.access import verify_token
@@ -49,6 +50,15 @@ def test_two_factors_give_a_session(front: FrontDoor, owner: Person) -> None:
     assert (claims.tenant, claims.member, claims.session) == (owner.tenant, owner.member, owner.session)
     mine = front.knock("sessions", "GET", "/v1/sessions", token=owner.access)
     assert [(each["id"], each["is_current"]) for each in mine.json["items"]] == [(owner.session, True)]
+
+
+def test_a_request_as_the_gateway_sends_it_is_answered(front: FrontDoor, owner: Person) -> None:
+    event = json.loads((EVENTS / "apigateway-begin-session.json").read_text())
+    answer = door("sessions")(event, LambdaContext())
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
+    assert answer["headers"]["X-Request-Id"] == event["requestContext"]["requestId"]
+    assert json.loads(answer["body"])["challenge"].startswith(owner.tenant)
+    assert front.home.records(owner.tenant)[-1]["api"]["request"]["uid"] == event["requestContext"]["requestId"]
 
 
 def test_the_first_factor_alone_gives_nothing_but_a_challenge(front: FrontDoor, owner: Person) -> None:
