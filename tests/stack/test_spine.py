@@ -175,7 +175,7 @@ def test_a_search_goes_on_behind_its_cursor(owner: Client) -> None:
     path = f"/v1/audit/records?action=people.list&limit=2&actor={owner.tokens['member']}"
     settled = eventually(lambda: len(owner.get(f"{path.replace('limit=2', 'limit=100')}").json["items"]) >= 5)
     assert settled
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = owner.get(path + (f"&cursor={cursor}" if cursor else "")).json
         assert len(page["items"]) <= 2
