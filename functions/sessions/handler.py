@@ -17,7 +17,7 @@ KEYS_KEPT = "public, max-age=300"
 """How long anybody may keep the public keys: a new one is published this long before it signs."""
 
 
-@api.post("/v1/sessions", needs=PUBLIC, action="sessions.begin")
+@api.post("/v1/sessions", needs=PUBLIC, action="sessions.begin", never_kept=("challenge", "enrolment"))
 def begin_session(asked: FirstFactor) -> Started:
     """The first factor: a password, answered by a challenge."""
     return service.begin(asked, current_request().address)
