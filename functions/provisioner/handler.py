@@ -16,7 +16,8 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 def _provision(record: SQSRecord) -> None:
     """One workspace; a failure is logged without its text, and the queue brings the message again."""
     try:
-        provision(json.loads(record.body)["tenant"])
+        message = json.loads(record.body)
+        provision(message["tenant"], message.get("request_id", ""))
     except Exception as error:
         logger.error("provisioning failed", error=type(error).__name__, frames=frames(error.__traceback__))
         raise

@@ -46,6 +46,21 @@ def status(front: FrontDoor, tenant: str) -> str:
     return found
 
 
+def test_a_sign_up_that_died_before_its_record_is_recorded_by_the_provisioner(front: FrontDoor) -> None:
+    tenant = sign_up(front)
+    platform = table_name(PLATFORM, Suffix.DATA)
+    front.home.aws("dynamodb").delete_item(
+        TableName=platform, Key={"pk": {"S": f"sign-up#{tenant}"}, "sk": {"S": "sign-up"}}
+    )
+    before = len(front.home.records(PLATFORM))
+    assert deliver(tenant) == []
+    (made,) = front.home.records(PLATFORM)[before:]
+    assert made["actor"] == {"app_name": "provisioner"}
+    assert made["resources"][0]["uid"] == tenant
+    assert deliver(tenant) == []
+    assert len(front.home.records(PLATFORM)) == before + 1
+
+
 @pytest.mark.parametrize(("service", "operation"), FAULTS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_step_that_fails_is_done_again(front: FrontDoor, service: str, operation: str, when: str) -> None:

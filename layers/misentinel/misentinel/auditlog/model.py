@@ -181,6 +181,11 @@ def actor_of(event: Mapping[str, Any]) -> str | None:
     return _indexable((actor.get("user") or {}).get("uid") or actor.get("app_uid") or actor.get("app_name"))
 
 
+def request_of(event: Mapping[str, Any]) -> str | None:
+    """The id of the request that led to it."""
+    return ((event.get("api") or {}).get("request") or {}).get("uid")
+
+
 def resource_of(event: Mapping[str, Any]) -> str | None:
     """What was touched first, as ``type:uid``; the class of the log's own use keeps it among the unmapped."""
     resources = event.get("resources") or (event.get("unmapped") or {}).get("resources") or [{}]

@@ -8,7 +8,7 @@ from misentinel.members.store import EmailClaim, Owners, email_claim, find_membe
 from misentinel.tenancy import acting_as
 
 
-def found(tenant: str, uid: str, email: str) -> None:
+def found(tenant: str, uid: str, email: str, request_id: str = "") -> None:
     """Make the owner with the record of it, in one transaction; once, however often it is asked for."""
     with acting_as(tenant):
         if find_member(tenant, uid) is not None:
@@ -21,7 +21,7 @@ def found(tenant: str, uid: str, email: str) -> None:
         status=MemberStatus.ACTIVE.value,
         created_at=clock.rfc3339(clock.now()),
     )
-    with unit_of_work(tenant, "workspaces.create", actor_app="provisioner") as work:
+    with unit_of_work(tenant, "workspaces.create", actor_app="provisioner", request_id=request_id) as work:
         work.put(member, condition=Member.pk.does_not_exist())
         work.put(email_claim(tenant, email, uid), condition=EmailClaim.pk.does_not_exist())
         work.put(owners(tenant, 1), condition=Owners.pk.does_not_exist())

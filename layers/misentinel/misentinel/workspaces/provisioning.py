@@ -4,11 +4,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from misentinel import clock
+from misentinel.audit import unit_of_work
 from misentinel.members.founding import found
 from misentinel.observability import logger
 from misentinel.signin.accounts import open_login
-from misentinel.tenancy import Registry, Status, Tenant
-from misentinel.workspaces.store import PENDING_SECONDS, PendingOwners, ask_for_provisioning, make_tables, map_stream
+from misentinel.tenancy import PLATFORM, Registry, Status, Tenant
+from misentinel.workspaces.store import (
+    PENDING_SECONDS,
+    PendingOwners,
+    ask_for_provisioning,
+    has_ticket,
+    make_tables,
+    map_stream,
+    ticket,
+)
 
 FORGOTTEN_AFTER = timedelta(minutes=1)
 """A workspace that is provisioned for longer than this is put on the queue again."""
@@ -18,8 +27,10 @@ class OwnerLostError(RuntimeError):
     """A workspace has no owner and nobody waits to be it."""
 
 
-def provision(tenant_id: str) -> Tenant:
+def provision(tenant_id: str, request_id: str = "") -> Tenant:
     """Do the steps that are not done, in their order; what fails is tried again from the queue.
+
+    ``request_id`` is the sign-up's, for logs and records; the schedule has none.
 
     Raises
     ------
@@ -30,21 +41,21 @@ def provision(tenant_id: str) -> Tenant:
     tenant = registry.by_id(tenant_id)
     for name, step in _STEPS.items():
         if tenant.status is Status.PROVISIONING and tenant.steps.get(name) != "done":
-            step(tenant)
+            step(tenant, request_id)
             tenant = registry.set_step(tenant.id, name)
-            logger.info("provisioning step done", tenant=tenant.id, step=name)
+            logger.info("provisioning step done", tenant=tenant.id, step=name, request_id=request_id)
     return tenant
 
 
-def _tables(tenant: Tenant) -> None:
+def _tables(tenant: Tenant, _: str) -> None:
     make_tables(tenant.id)
 
 
-def _stream(tenant: Tenant) -> None:
+def _stream(tenant: Tenant, _: str) -> None:
     map_stream(tenant.id)
 
 
-def _owner(tenant: Tenant) -> None:
+def _owner(tenant: Tenant, request_id: str) -> None:
     """The first owner: the member with the record of it in one transaction, then the login.
 
     Raises
@@ -56,7 +67,8 @@ def _owner(tenant: Tenant) -> None:
     if waiting is None:
         message = "the pending owner is gone"
         raise OwnerLostError(message)
-    found(tenant.id, waiting.member, waiting.email)
+    _account_for(tenant, request_id)
+    found(tenant.id, waiting.member, waiting.email, request_id)
     open_login(
         tenant.id,
         email=waiting.email,
@@ -66,12 +78,20 @@ def _owner(tenant: Tenant) -> None:
     )
 
 
-def _active(tenant: Tenant) -> None:
+def _account_for(tenant: Tenant, request_id: str) -> None:
+    """Record a sign-up whose own request ended between the registry's row and its record."""
+    if not has_ticket(tenant.id):
+        with unit_of_work(PLATFORM, "workspaces.create", actor_app="provisioner", request_id=request_id) as work:
+            work.put(ticket(tenant.id))
+            work.touch("workspace", tenant.id, ("name", "slug"))
+
+
+def _active(tenant: Tenant, _: str) -> None:
     """Nothing waits any more; the registry makes the workspace active with this step."""
     PendingOwners().delete(tenant.id)
 
 
-_STEPS: dict[str, Callable[[Tenant], None]] = {
+_STEPS: dict[str, Callable[[Tenant, str], None]] = {
     "tables": _tables,
     "stream": _stream,
     "owner": _owner,

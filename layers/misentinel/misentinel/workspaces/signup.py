@@ -49,7 +49,7 @@ def sign_up(asked: SignUp, address: str) -> Tenant:
         reserved = _resumed(asked)
     tenant = reserved.tenant
     try:
-        ask_for_provisioning(tenant.id)
+        ask_for_provisioning(tenant.id, unit().happening.request_id)
     except (BotoCoreError, ClientError) as error:
         logger.warning("the provisioner was not asked; its schedule will find it", error=type(error).__name__)
     unit().actor = Actor(member=reserved.owner.member)

@@ -101,12 +101,22 @@ def _pending_key(tenant: str) -> tuple[str, str]:
     return f"owner#{tenant}", "owner"
 
 
-def ask_for_provisioning(tenant: str) -> None:
-    """Put a workspace on the provisioner's queue; asking twice does no harm."""
+def has_ticket(tenant: str) -> bool:
+    """Whether the sign-up of a workspace was committed with its record."""
+    with acting_as(PLATFORM):
+        try:
+            bind(Ticket, PLATFORM).get(f"sign-up#{tenant}", "sign-up", consistent_read=True)
+        except DoesNotExist:
+            return False
+    return True
+
+
+def ask_for_provisioning(tenant: str, request_id: str = "") -> None:
+    """Put a workspace on the provisioner's queue, for a request; asking twice does no harm."""
     with as_function():
         aws("sqs").send_message(
             QueueUrl=settings().provisioning_queue_url,
-            MessageBody=json.dumps({"tenant": tenant}),
+            MessageBody=json.dumps({"tenant": tenant, "request_id": request_id}),
         )
 
 
