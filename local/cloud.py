@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 READY_SECONDS = 60
 STOP_SECONDS = 60
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""The clouds that this process started, to be waited for when they end."""
+
 
 def _server_environment(place: Place) -> dict[str, str]:
     return clean_environment() | {
@@ -140,6 +143,7 @@ def start(place: Place) -> bool:
             # Its own group: a Ctrl-C at `make logs` is not meant for it, and its workers end with it.
             start_new_session=True,
         )
+    _children[process.pid] = process
     place.pid_file.write_text(json.dumps({"pid": process.pid, "started": _started_at(process.pid)}))
     try:
         _wait_ready(place, process)
@@ -180,11 +184,12 @@ def kill(place: Place) -> None:
 
 
 def _gone(pid: int, seconds: float) -> bool:
+    """Wait for the process to end, at most so long; a child of this process is reaped."""
+    child = _children.get(pid)
     deadline = time.monotonic() + seconds
-    while _started_at(pid) is not None:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+    while (child.poll() is None) if child else (_started_at(pid) is not None):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
+    _children.pop(pid, None)
     return True
