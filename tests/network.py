@@ -202,6 +202,7 @@ def rewired(stack: Stack, functions: tuple[str, ...]) -> Iterator[Network]:
     """Have functions reach AWS over a network that fails on command: new versions, behind the same alias."""
     network, awslambda = Network(stack), stack.aws("lambda")
     before: dict[str, tuple[dict[str, str], str]] = {}
+    made: list[tuple[str, str]] = []
     try:
         for name in functions:
             variables = awslambda.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
@@ -210,6 +211,7 @@ def rewired(stack: Stack, functions: tuple[str, ...]) -> Iterator[Network]:
             endpoints = {f"AWS_ENDPOINT_URL_{service}": network.endpoint for service in SERVICES}
             _configure(awslambda, name, {**variables, **endpoints})
             fresh = awslambda.publish_version(FunctionName=name)["Version"]
+            made.append((name, fresh))
             awslambda.update_alias(FunctionName=name, Name="live", FunctionVersion=fresh)
         yield network
     finally:
@@ -217,6 +219,8 @@ def rewired(stack: Stack, functions: tuple[str, ...]) -> Iterator[Network]:
             awslambda.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
             _configure(awslambda, name, variables)
             stack.kill_workers(name)
+        for name, fresh in made:
+            awslambda.delete_function(FunctionName=name, Qualifier=fresh)
         network.close()
 
 

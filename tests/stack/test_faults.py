@@ -13,6 +13,7 @@ import pytest
 from deployed import at_once, head, items, table
 from ledger import check, settle, sweep
 from network import Network, Request, Response, answer_lost, late, lost, refusal, rewired, stuck
+from writers import letters
 
 from local.client import Answer, Client
 from local.stack import Stack, eventually
@@ -42,7 +43,7 @@ def client(stack: Stack, network: Network) -> Client:
 
 
 def a_name() -> str:
-    return f"Name {uuid.uuid4().hex}"
+    return f"Name {letters()}"
 
 
 def create(client: Client, name: str, key: str = "") -> Answer:
@@ -156,6 +157,8 @@ def test_a_commit_that_is_never_heard_of_is_told_as_unknown_in_time(
     assert max(seconds for _, seconds in told) < FUNCTION_SECONDS - 1
     books = check(stack, client.tenant, answers)
     assert [len(books.people(name)) for name in cases] == [0, 1, 1, 1]
+    for answer, done in zip(answers, (0, 1, 1, 1), strict=True):
+        assert sorted(books.of(answer)) == ["ok"] * done + ["outcome-unknown"]
 
 
 def test_a_record_put_again_after_it_has_its_place_gets_no_second_one(
