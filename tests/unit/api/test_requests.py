@@ -235,6 +235,26 @@ def test_with_a_key_an_unknown_outcome_is_found_out(home: House, tenant: str, pe
     assert sorted(codes) == ["ok", "ok", "outcome-unknown", "replayed"]
 
 
+def test_of_an_unknown_outcome_nobody_says_that_nothing_was_changed(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+
+    def lose_answer(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="-")
+
+    for operation in ("TransactWriteItems", "PutItem"):
+        aws("dynamodb").meta.events.register(f"after-call.dynamodb.{operation}", lose_answer)
+    told = home.ask(people, "POST", "/v1/people", token=token, body={"name": "Ann"})
+    assert (told.status, told.json["type"]) == (503, "urn:misentinel:problem:outcome-unknown")
+
+
+def test_uuids_are_no_card_numbers(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    for text in ("f31aeb00-4982-4407-8941-965096ee86ef", "313874cddfbc423db246548991270564", "4111 1111 1111 1111"):
+        body = {"external_id": text}
+        answer = home.ask(people, "POST", "/v1/people", token=token, body=body)
+        assert answer.status == (422 if " " in text else 201)
+
+
 def test_a_failed_request_keeps_no_answer(home: House, tenant: str, people: Any) -> None:
     token = home.signed_in(tenant)
     key = {"Idempotency-Key": "k-1"}

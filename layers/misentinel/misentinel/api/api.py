@@ -262,7 +262,8 @@ def _refused(request: Request, unit: Unit, error: Exception) -> Answer:
             refusals.count(unit.happening.address_hash, unit.happening.action.name, refusal.code)
     except Exception as failure:  # noqa: BLE001 - no record, no answer
         logger.error("a refusal could not be recorded", error=type(failure).__name__)
-        return problem(refusal_of(failure), request.request_id)
+        if not isinstance(refusal, OutcomeUnknown):  # of which nobody may say that nothing was changed
+            refusal = refusal_of(failure)
     return problem(refusal, request.request_id)
 
 
