@@ -3,6 +3,7 @@
 import importlib.util
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -11,9 +12,11 @@ API_FUNCTIONS = ("audit", "members", "people", "sessions", "workspaces")
 
 
 @cache
-def module(function: str) -> ModuleType:
-    """A function's handler module."""
-    spec = importlib.util.spec_from_file_location(f"functions_{function}", FUNCTIONS / function / "handler.py")
+def module(function: str, environment: int = 0) -> ModuleType:
+    """A function's handler module, loaded once in each environment."""
+    spec = importlib.util.spec_from_file_location(
+        f"functions_{function}_{environment}", FUNCTIONS / function / "handler.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
@@ -22,5 +25,5 @@ def module(function: str) -> ModuleType:
 
 
 def door(function: str) -> Any:
-    """A function's Lambda handler."""
-    return module(function).handler
+    """A function's Lambda handler; a thread's own, as an environment takes one request at a time."""
+    return module(function, get_ident()).handler
