@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _BUILD = ROOT / ".aws-sam"
 _BUILT = _BUILD / "fingerprint"
+_FINGERPRINT = "/misentinel/local/fingerprint"
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 
 
@@ -113,12 +114,22 @@ def build() -> str:
         return wanted
 
 
-def _is_deployed(place: Place) -> bool:
+def _deployed(place: Place) -> str | None:
+    """Fingerprint of what is deployed; empty when it is unknown, None when there is no stack.
+
+    It is kept in the embedded cloud, so that it is lost with the state that it describes.
+    """
     try:
         stacks = client(place, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except ClientError:
-        return False
-    return bool(stacks) and stacks[0]["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        return None
+    if not stacks or stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return None
+    try:
+        found: str = client(place, "ssm").get_parameter(Name=_FINGERPRINT)["Parameter"]["Value"]
+    except ClientError:
+        return ""
+    return found
 
 
 def deploy(place: Place) -> bool:
@@ -134,18 +145,18 @@ def deploy(place: Place) -> bool:
     SetUpError
         The build or the deployment did not succeed.
     """
-    built = build()
-    existed = _is_deployed(place)
-    if existed and place.deployed.exists() and place.deployed.read_text() == built:
+    # The port is part of the queues' addresses, which functions are told.
+    wanted = f"{build()} {place.port}"
+    before = _deployed(place)
+    if before == wanted:
         return False
-    place.deployed.unlink(missing_ok=True)
     _sam(
         ["deploy", "--config-env", "local", "--stack-name", STACK, *_parameters()],
         place.environment(),
         "The template was not deployed: sam deploy says why above.",
     )
-    place.deployed.write_text(built)
-    return not existed
+    client(place, "ssm").put_parameter(Name=_FINGERPRINT, Value=wanted, Type="String", Overwrite=True)
+    return before is None
 
 
 def api_url(place: Place) -> str:

@@ -58,11 +58,6 @@ class Place:
         return self.folder / "cloud.pid"
 
     @property
-    def deployed(self) -> Path:
-        """Fingerprint of what was last deployed here."""
-        return self.folder / "deployed"
-
-    @property
     def demo(self) -> Path:
         """The demo workspaces' credentials."""
         return self.folder / "demo.json"
