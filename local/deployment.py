@@ -145,8 +145,7 @@ def deploy(place: Place) -> bool:
     SetUpError
         The build or the deployment did not succeed.
     """
-    # The port is part of the queues' addresses, which functions are told.
-    wanted = f"{build()} {place.port}"
+    wanted = build()
     before = _deployed(place)
     if before == wanted:
         return False
