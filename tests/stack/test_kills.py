@@ -23,7 +23,7 @@ KILLS = 200
 SHARES = {"-people": 6, "-sequencer": 3, "-sweeper": 2}
 """How often each function is chosen, compared with the others."""
 
-MOST_WAIT = 0.5
+MOST_WAIT = 0.3
 """Seconds between two kills at most; on average it is half."""
 
 WRITERS = 4
