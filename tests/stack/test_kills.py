@@ -114,24 +114,24 @@ def test_two_hundred_killed_function_processes_lose_nothing(stack: Stack, client
 def test_the_cloud_stopped_in_the_middle_loses_nothing_and_killed_comes_back_whole(
     stack: Stack, client: Client, seed: int
 ) -> None:
-    with writing(client, WRITERS, seed) as writers:
-        more_work(writers, 40)
+    with writing(client, 2, seed) as writers:
+        more_work(writers, 20)
         stack.restart()
-        more_work(writers, answered(writers) + 20)
+        more_work(writers, answered(writers) + 10)
     answers = [answer for writer in writers for answer in writer.answers]
     assert sum(writer.unanswered for writer in writers)
     check_work(check(stack, client.tenant, answers), writers)
     # What is on disk now is what the embedded cloud remembers after its process was killed.
     stack.restart()
-    with writing(client, WRITERS, seed) as doomed:
-        more_work(doomed, 20)
+    with writing(client, 2, seed) as doomed:
+        more_work(doomed, 10)
         cloud.kill(stack.place)
         eventually(lambda: all(writer.unanswered for writer in doomed), what="writers without a cloud")
         for writer in doomed:
             writer.give_up()
     cloud.start(stack.place)
     check_work(check(stack, client.tenant, answers), writers)
-    with writing(client, WRITERS, seed) as others:
-        more_work(others, 20)
+    with writing(client, 2, seed) as others:
+        more_work(others, 10)
     more = [answer for writer in others for answer in writer.answers]
     check_work(check(stack, client.tenant, [*answers, *more]), [*writers, *others])
