@@ -58,6 +58,7 @@ lock: $(STAMP) ## Resolve both requirements files anew, with hashes
 
 $(STAMP): $(LOCK)
 	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is needed: no python3.13 on the PATH works here." >&2; exit 1; }
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down > /dev/null 2>&1 || true; fi
 	@echo "Installing the developer's tools into $(VENV)"
 	@rm -rf $(VENV)
 	@python3.13 -m venv $(VENV)
