@@ -1,10 +1,15 @@
 """Unit tests touch no network: sockets are closed, AWS is moto's."""
 
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
 import pytest_socket
 from house import House, house
+
+# AWS's service models are the same in every test's session: read each once for the run.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 @pytest.fixture(autouse=True)
