@@ -91,17 +91,3 @@ def _resumed(asked: SignUp) -> _Reserved:
     if owner is None or not fits or owner.email != normalised(asked.email):
         raise taken
     return _Reserved(tenant, owner)
-
-
-def status_of(tenant_id: str) -> Tenant:
-    """How far a workspace is. It goes on the platform's record once the id proves to be one.
-
-    Raises
-    ------
-    NotFound
-        No such workspace.
-    """
-    tenant = Registry().by_id(tenant_id)
-    unit().direct(PLATFORM)
-    unit().touch("workspace", tenant.id)
-    return tenant
