@@ -46,7 +46,8 @@ check: $(STAMP) ## Lint, types, import rules, template
 
 test: $(STAMP) ## Run every suite
 	$(BIN)/pytest tests/unit tests/template --ignore tests/unit/test_budgets.py --numprocesses auto
-	$(BIN)/pytest tests/unit/test_budgets.py tests/stack
+	$(BIN)/pytest tests/unit/test_budgets.py
+	$(BIN)/pytest tests/stack --numprocesses 2 --dist loadfile
 
 bench: $(STAMP) ## Measure against the bare calls
 	$(PYTHON) -m benchmarks
