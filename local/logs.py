@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local import deployment
@@ -15,20 +17,29 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5
 
 
-def _events(logs: Any, request: str) -> Iterator[tuple[int, str]]:
+def _events(logs: Any, request: str) -> Iterator[tuple[str, str]]:
+    """Each line with its own time: the log's is that of the invocation's end, the same for all its lines."""
     for page in logs.get_paginator("describe_log_groups").paginate():
         for group in page["logGroups"]:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
-            for events in pages:
-                for event in events["events"]:
-                    if request in event["message"] and event["message"].startswith("{"):
-                        yield event["timestamp"], event["message"].strip()
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group["logGroupName"], filterPattern=f'"{request}"'
+            )
+            for event in (each for found in pages for each in found["events"]):
+                line = event["message"].strip()
+                if request in line and line.startswith("{"):
+                    yield json.loads(line).get("timestamp") or _written(event["timestamp"]), line
+
+
+def _written(milliseconds: int) -> str:
+    """A time as the functions' lines have it."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S},{milliseconds % 1000:03d}+0000"
 
 
 def follow(place: Place, request: str, *, forever: bool) -> Iterator[str]:
     """The structured lines that name `request`, oldest first; with `forever`, later ones as they come."""
     logs = deployment.client(place, "logs")
-    seen: set[tuple[int, str]] = set()
+    seen: set[tuple[str, str]] = set()
     while True:
         for event in sorted(set(_events(logs, request)) - seen):
             seen.add(event)
