@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from local import cloud, demo, deployment, logs
@@ -85,8 +86,10 @@ def _logs(place: Place, request: str, *, forever: bool) -> None:
     if cloud.pid_of(place) is None:
         message = "The embedded cloud is not running: make up starts it."
         raise SetUpError(message)
-    for line in logs.follow(place, request, forever=forever):
-        print(line, flush=True)
+    # Ctrl-C is how following ends.
+    with suppress(KeyboardInterrupt):
+        for line in logs.follow(place, request, forever=forever):
+            print(line, flush=True)
 
 
 def main() -> int:
