@@ -274,3 +274,11 @@ def test_no_resources_policy_allows_everybody(stack: Deployed) -> None:
             if each.effect == "Allow":
                 assert each.principal != "*"
                 assert each.principal.get("AWS", f"arn:aws:iam::{ACCOUNT}:root") == f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def test_every_policy_is_written_in_the_language_that_knows_variables(stack: Deployed) -> None:
+    for name, role in stack.of("AWS::IAM::Role").items():
+        documents = [role["AssumeRolePolicyDocument"], *(each["PolicyDocument"] for each in role.get("Policies", []))]
+        assert {document["Version"] for document in documents} == {"2012-10-17"}, name
+    for name, policy in stack.of("AWS::IAM::ManagedPolicy").items():
+        assert policy["PolicyDocument"]["Version"] == "2012-10-17", name
