@@ -1,20 +1,17 @@
 """Signing up and signing in as a client does, through the doors of the functions."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Barrier, RLock
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import pyotp
 from doors import door
 from house import House, LambdaContext, Reply
-from moto.dynamodb.models import DynamoDBBackend
 
 from misentinel import clock
 from misentinel.tenancy import aws
@@ -145,24 +142,6 @@ def sqs_event(*bodies: str) -> dict[str, Any]:
     event: dict[str, Any] = json.loads((EVENTS / "sqs-provisioning.json").read_text())
     (sample,) = event["Records"]
     return {"Records": [{**sample, "messageId": f"message-{n}", "body": body} for n, body in enumerate(bodies)]}
-
-
-@contextmanager
-def atomic_writes() -> Iterator[None]:
-    """Serialise moto's writes: DynamoDB changes an item atomically, moto reads it, waits, and writes."""
-    lock, patches = RLock(), []
-    for name in ("update_item", "put_item", "delete_item", "transact_write_items"):
-        original = getattr(DynamoDBBackend, name)
-
-        def locked(*args: Any, _call: Any = original, **kwargs: Any) -> Any:
-            with lock:
-                return _call(*args, **kwargs)
-
-        patches.append(patch.object(DynamoDBBackend, name, locked))
-    with ExitStack() as stack:
-        for each in patches:
-            stack.enter_context(each)
-        yield
 
 
 def at_once(times: int, call: Callable[[int], Any]) -> list[Any]:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from threading import RLock
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from misentinel import clock
 from misentinel.access import Role, Session, permissions_of
@@ -208,7 +210,7 @@ def house() -> Iterator[House]:
         "POWERTOOLS_SERVICE_NAME": "test",
         "POWERTOOLS_METRICS_NAMESPACE": "MiSentinel",
     }
-    with patch.dict(os.environ, environment), mock_aws():
+    with patch.dict(os.environ, environment), mock_aws(), _one_call_at_a_time():
         environment = _resources()
         with patch.dict(os.environ, environment):
             forget_environment()
@@ -221,6 +223,19 @@ def house() -> Iterator[House]:
             )
             yield made
     forget_environment()
+
+
+@contextmanager
+def _one_call_at_a_time() -> Iterator[None]:
+    """Serialise moto's DynamoDB: AWS's answers threads one by one, moto's tables change under a reader's hands."""
+    lock, call = RLock(), DynamoHandler.call_action
+
+    def alone(handler: DynamoHandler) -> Any:
+        with lock:
+            return call(handler)
+
+    with patch.object(DynamoHandler, "call_action", alone):
+        yield
 
 
 def _resources() -> dict[str, str]:

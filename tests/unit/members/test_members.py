@@ -59,7 +59,6 @@ def test_an_invitation_works_once(front: FrontDoor, owner: Person) -> None:
     front.sign_in(Person("acme", "jo@acme.example", PASSWORD, tenant=owner.tenant))
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_parallel_acceptances_one_sets_the_password(front: FrontDoor, owner: Person) -> None:
     token = front.invite(owner, "jo@acme.example", "support").json["invitation"]
     passwords = [f"umbrella cactus violin {n}" for n in range(8)]
@@ -223,7 +222,6 @@ def test_the_last_owner_stays(front: FrontDoor, owner: Person) -> None:
     assert remove(front, second, second.member).status == 409
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_owners_who_remove_one_another_at_once_one_stays(front: FrontDoor, owner: Person) -> None:
     owners = [owner, *(front.member(owner, "owner", f"o{n}@acme.example") for n in range(4))]
 

@@ -11,7 +11,6 @@ from logbook import sample
 
 from functions.refusals.handler import handler
 from misentinel import clock, refusals
-from misentinel.refusals import closing
 from misentinel.refusals.model import Refused, UnreadableMessageError, from_message
 from misentinel.settings import settings
 from misentinel.tenancy import PLATFORM, aws
@@ -22,9 +21,8 @@ SCHEDULE = sample("schedule-refusals")
 
 
 @pytest.fixture
-def time(home: House, monkeypatch: pytest.MonkeyPatch) -> Any:
+def time(home: House) -> Any:
     del home
-    monkeypatch.setattr(closing, "WORKERS", 1)  # moto copies a table while another thread writes it
     with clock.at(START) as frozen:
         yield frozen
 

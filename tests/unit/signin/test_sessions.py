@@ -50,7 +50,6 @@ def test_a_refresh_token_that_comes_again_ends_the_session(front: FrontDoor, own
         ocsf.validate(record)
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_parallel_renewals_one_wins(front: FrontDoor, owner: Person) -> None:
     front.sign_in(owner)
     statuses = [reply.status for reply in at_once(20, lambda _: front.refresh(owner.refresh))]

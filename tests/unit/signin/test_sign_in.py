@@ -167,7 +167,6 @@ def test_a_code_is_accepted_once(front: FrontDoor, owner: Person) -> None:
         assert front.verify(front.begin(owner).json["challenge"], owner.code()).status == 201
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_100_uses_of_one_code_one_wins(front: FrontDoor, owner: Person) -> None:
     with clock.at(NOON) as time:
         front.sign_in(owner)

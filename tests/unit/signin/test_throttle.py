@@ -35,7 +35,6 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return passwords
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 @pytest.mark.parametrize("email", ["owner@acme.example", "nobody@acme.example"])
 def test_of_200_parallel_passwords_ten_are_evaluated(
     front: FrontDoor,
@@ -53,7 +52,6 @@ def test_of_200_parallel_passwords_ten_are_evaluated(
     assert refused.headers["Retry-After"] == "900"
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_200_parallel_codes_ten_are_evaluated(
     front: FrontDoor,
     owner: Person,

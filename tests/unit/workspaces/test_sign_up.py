@@ -72,7 +72,6 @@ def test_a_slug_is_taken_once(front: FrontDoor) -> None:
     assert first.status == 202
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_of_parallel_sign_ups_one_gets_the_slug(front: FrontDoor) -> None:
     emails = [f"o{n}@acme.example" for n in range(8)]
     replies = at_once(8, lambda n: sign_up(front, email=emails[n]))
