@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -44,14 +43,7 @@ def floor(*, validation: bool) -> str:
     return FLOOR.format(resolver="enable_validation=True" if validation else "")
 
 
-def cheapest(
-    programs: dict[str, tuple[str, str]],
-    rounds: int,
-    cache: Path,
-    *,
-    most: int = 0,
-    enough: Callable[[dict[str, float]], bool] = bool,
-) -> dict[str, float]:
+def cheapest(programs: dict[str, tuple[str, str]], rounds: int, cache: Path) -> dict[str, float]:
     """The least processor time, in seconds, that each program took in so many rounds; functions' imports apart too.
 
     Parameters
@@ -60,13 +52,9 @@ def cheapest(
         By name: the function whose folder is on the path, or none; and the code.
     cache
         Where byte code is kept, so that a first round, which does not count, compiles it for the others.
-    most, enough
-        Go on, up to so many rounds, until what was found is enough: a neighbour's noise only ever adds.
     """
     taken: dict[str, float] = {}
-    for number in range(max(rounds, most) + 1):
-        if number > rounds and enough(taken):
-            break
+    for number in range(rounds + 1):
         for name, (function, code) in programs.items():
             *imported, seconds = _run(function, code, cache)
             for each, lap in ((name, seconds), *((name + IMPORTED, lap) for lap in imported)):

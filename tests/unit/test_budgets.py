@@ -9,17 +9,13 @@ from imports import HANDLER, IMPORTED, cheapest, floor
 MOST = 1.3
 """Times the floor: what a function adds to what every one needs."""
 
-ROUNDS = 5
-MOST_ROUNDS = 25
+ROUNDS = 15
+"""A number fixed beforehand: who stops when the figures please has not measured them."""
 
 
 def _ratios(taken: dict[str, float], function: str) -> tuple[float, float]:
     """Times the floor: the import alone, and with validation and a client."""
     return taken[function + IMPORTED] / taken["bare floor"], taken[function] / taken["floor"]
-
-
-def _all_hold(taken: dict[str, float]) -> bool:
-    return all(max(_ratios(taken, function)) <= MOST for function in API_FUNCTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +26,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         "floor": ("", floor(validation=True)),
         **{name: (name, HANDLER) for name in API_FUNCTIONS},
     }
-    found: dict[str, float] = cheapest(
-        programs, ROUNDS, Path(tmp_path_factory.mktemp("bytecode")), most=MOST_ROUNDS, enough=_all_hold
-    )
+    found: dict[str, float] = cheapest(programs, ROUNDS, Path(tmp_path_factory.mktemp("bytecode")))
     return found
 
 
