@@ -163,5 +163,7 @@ def test_a_workspace_whose_owner_is_not_kept_any_more_has_failed(front: FrontDoo
         time.tick(8 * 86_400)
         front.tick()
         assert status(front, tenant) == "failed"
+        (given_up,) = [each for each in front.home.records(PLATFORM) if each["api"]["operation"] == "workspaces.fail"]
+        assert given_up["resources"][0] == {"type": "workspace", "uid": tenant, "data": {"fields": ["status"]}}
         assert deliver(tenant) == []
         assert status(front, tenant) == "failed"

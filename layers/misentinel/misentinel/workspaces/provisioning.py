@@ -107,7 +107,9 @@ def sweep() -> None:
         if tenant.status is not Status.PROVISIONING or age < FORGOTTEN_AFTER:
             continue
         if age.total_seconds() > PENDING_SECONDS:
-            registry.set_status(tenant.id, Status.FAILED)
+            with unit_of_work(PLATFORM, "workspaces.fail", actor_app="provisioner") as work:
+                work.touch("workspace", tenant.id, ("status",))
+                registry.set_status(tenant.id, Status.FAILED)
             logger.error("provisioning failed for good", tenant=tenant.id)
         else:
             ask_for_provisioning(tenant.id)
