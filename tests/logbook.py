@@ -10,7 +10,7 @@ from typing import Any
 
 from house import House
 
-from misentinel.audit import InboxItem, unit_of_work
+from misentinel.audit import Actor, InboxItem, unit_of_work
 from misentinel.auditlog.store import Log
 from misentinel.tenancy import Authority, Suffix, acting_as, aws, bind, table_name
 
@@ -27,7 +27,7 @@ def happen(tenant: str, times: int = 1, action: str = "people.update") -> list[s
     """Let something happen in a workspace, so often; the uids of its records."""
     uids = []
     for _ in range(times):
-        with unit_of_work(tenant, action, actor_app="tests") as unit:
+        with unit_of_work(tenant, action, actor=Actor(app="tests")) as unit:
             unit.touch("person", "p-1", ["name"])
             unit.happening.context = {"address": "192.0.2.7"}
         uids.append(unit.uid)

@@ -139,7 +139,10 @@ def test_no_commit_begins_that_could_outlast_the_function(tenant: str) -> None:
 
 
 def test_an_action_whose_record_cannot_be_made_leaves_its_failure(home: House, tenant: str) -> None:
-    with pytest.raises(ValueError, match="bytes"), unit_of_work(tenant, "things.update", actor_app="tests") as unit:
+    with (
+        pytest.raises(ValueError, match="bytes"),
+        unit_of_work(tenant, "things.update", actor=Actor(app="tests")) as unit,
+    ):
         unit.happening.status_code = "x" * 70_000
     assert [each["status_code"] for each in home.records(tenant)] == ["internal"]
 
@@ -175,9 +178,9 @@ def test_out_of_time_is_recorded_before_the_function_is_stopped(home: House, ten
 
 
 def test_an_event_function_records_what_it_did_and_what_failed(home: House, tenant: str) -> None:
-    with unit_of_work(tenant, "things.sweep", actor_app="sweeper", count=3):
+    with unit_of_work(tenant, "things.sweep", actor=Actor(app="sweeper"), count=3):
         pass
-    with pytest.raises(ZeroDivisionError), unit_of_work(tenant, "things.sweep", actor_app="sweeper"):
+    with pytest.raises(ZeroDivisionError), unit_of_work(tenant, "things.sweep", actor=Actor(app="sweeper")):
         _ = 1 / 0
     done, failed = home.records(tenant)
     assert (done["count"], done["actor"]) == (3, {"app_name": "sweeper"})

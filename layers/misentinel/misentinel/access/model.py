@@ -15,7 +15,11 @@ PUBLIC = Public()
 
 
 class Permission(StrEnum):
-    """What a member may do. A route declares one, or `PUBLIC`."""
+    """What a member may do. A route declares one, or `PUBLIC`.
+
+    ``people:contact`` shows who people are (e-mail, phone, name, external id, personal attributes); without it a
+    member sees the rest of them.
+    """
 
     SESSIONS_OWN = "sessions:own"
     SETTINGS_READ = "settings:read"
@@ -26,6 +30,9 @@ class Permission(StrEnum):
     MEMBERS_WRITE = "members:write"
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
+    PEOPLE_CONTACT = "people:contact"
+    PEOPLE_IMPORT = "people:import"
+    PEOPLE_EXPORT = "people:export"
     MESSAGES_READ = "messages:read"
     MESSAGES_WRITE = "messages:write"
     MESSAGES_SEND = "messages:send"
@@ -53,15 +60,24 @@ class Role(StrEnum):
 _P = Permission
 _EVERYBODY = frozenset({_P.SESSIONS_OWN})
 _MESSAGING = frozenset(
-    {_P.PEOPLE_READ, _P.PEOPLE_WRITE, _P.MESSAGES_READ, _P.MESSAGES_WRITE, _P.MESSAGES_SEND, _P.AUTOMATIONS_READ}
+    {
+        _P.PEOPLE_READ,
+        _P.PEOPLE_WRITE,
+        _P.PEOPLE_CONTACT,
+        _P.MESSAGES_READ,
+        _P.MESSAGES_WRITE,
+        _P.MESSAGES_SEND,
+        _P.AUTOMATIONS_READ,
+    }
 )
+_TRANSFER = frozenset({_P.PEOPLE_IMPORT, _P.PEOPLE_EXPORT})
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission) - {_P.BILLING_WRITE},
     Role.BILLING: _EVERYBODY | {_P.BILLING_READ, _P.BILLING_WRITE, _P.SETTINGS_READ},
-    Role.MARKETER: _EVERYBODY | _MESSAGING | {_P.AUTOMATIONS_WRITE, _P.SETTINGS_READ},
+    Role.MARKETER: _EVERYBODY | _MESSAGING | _TRANSFER | {_P.AUTOMATIONS_WRITE, _P.SETTINGS_READ},
     Role.SUPPORT: _EVERYBODY | _MESSAGING,
-    Role.ANALYST: _EVERYBODY | {_P.PEOPLE_READ, _P.MESSAGES_READ, _P.AUTOMATIONS_READ},
+    Role.ANALYST: _EVERYBODY | {_P.PEOPLE_READ, _P.PEOPLE_EXPORT, _P.MESSAGES_READ, _P.AUTOMATIONS_READ},
     Role.AUDITOR: _EVERYBODY | {_P.AUDIT_READ, _P.AUDIT_EXPORT, _P.MEMBERS_READ, _P.SETTINGS_READ, _P.INCIDENTS_READ},
     Role.SECURITY: _EVERYBODY
     | {

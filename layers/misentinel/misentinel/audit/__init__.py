@@ -2,9 +2,10 @@
 
 from misentinel.audit.inbox import InboxItem
 from misentinel.audit.model import Action, Actor, EventClass, Happening, Outcome, canonical, record
-from misentinel.audit.unit import Unit, unit, unit_of_work, working
+from misentinel.audit.unit import JOB_WRITES, Unit, unit, unit_of_work, working
 
 __all__ = [
+    "JOB_WRITES",
     "Action",
     "Actor",
     "EventClass",

@@ -15,7 +15,7 @@ MAX_RECORD_BYTES = 64 * 1024
 SEQUENCE_BYTES = 64
 """What the sequencer adds to a record stays within so many bytes."""
 
-MAX_RESOURCES = 60
+MAX_RESOURCES = 100
 """A record names at most so many resources; a job leaves a record per transaction."""
 
 OCSF_VERSION = "1.8.0"

@@ -34,6 +34,9 @@ from misentinel.tenancy import CALL_MS, OutsideTenantError, acting_as, bind, con
 MAX_WRITES = 40
 """More writes than this are a job: accepted, and run in transactions of its own."""
 
+JOB_WRITES = 98
+"""A job's transaction holds so many: DynamoDB takes 100 actions, of which the record is one."""
+
 ATTEMPTS = 6
 """How often a commit is tried when it conflicts, or when its answer does not come."""
 
@@ -72,8 +75,15 @@ _KINDS = ("check", "delete", "put", "update")
 class Unit:
     """One action of one actor: the writes it gathers, the resources it touches, the record it leaves."""
 
-    def __init__(self, happening: Happening, *, deadline_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        happening: Happening,
+        *,
+        deadline_ms: int | None = None,
+        max_writes: int = MAX_WRITES,
+    ) -> None:
         self.happening = happening
+        self._max_writes = max_writes
         self.uid = clock.uuid7()
         self._deadline_ms = deadline_ms
         self._writes: list[_Write] = []
@@ -140,8 +150,8 @@ class Unit:
         if key in self._keys:
             message = "two actions on one item in one unit of work"
             raise TwoActionsOnOneItemError(message)
-        if len(self._writes) >= MAX_WRITES:
-            message = f"more than {MAX_WRITES} writes in one unit of work: make it a job"
+        if len(self._writes) >= self._max_writes:
+            message = f"more than {self._max_writes} writes in one unit of work: make it a job"
             raise TooManyWritesError(message)
         self._keys.add(key)
         self._writes.append(_Write(kind, kwargs, otherwise))
@@ -150,6 +160,11 @@ class Unit:
     def writes(self) -> int:
         """How many items this unit will write, its record apart."""
         return len(self._writes)
+
+    @property
+    def room(self) -> int:
+        """How many items more it may write."""
+        return self._max_writes - len(self._writes)
 
     def commit(self, happened: Callable[[], bool] = lambda: False) -> None:
         """Commit all writes and the record at once; a pure read puts its record alone.
@@ -337,12 +352,13 @@ def unit_of_work(
     tenant: str,
     action: str,
     *,
-    actor_app: str,
+    actor: Actor,
     request_id: str = "",
     count: int = 0,
     deadline_ms: int | None = None,
+    max_writes: int = MAX_WRITES,
 ) -> Iterator[Unit]:
-    """A unit of work of the system's own: commits at the end, records the failure of what raised.
+    """A unit of work outside the API's wrapper: commits at the end, records the failure of what raised.
 
     Parameters
     ----------
@@ -350,23 +366,26 @@ def unit_of_work(
         In whose log the record belongs.
     action
         The dotted name of what is done, e.g. ``workspaces.provision``.
-    actor_app
-        The part of the system that does it; it is the record's ``actor.app_name``.
+    actor
+        Who does it: a part of the system (``Actor(app="provisioner")``), or the member on whose behalf a job runs.
     request_id
         The request that led to it; a new id without one.
     count
         OCSF ``count``: of how many alike this one record speaks.
     deadline_ms
         When the function's time is up, in milliseconds since the epoch.
+    max_writes
+        `JOB_WRITES` for a job's transactions.
     """
     happening = Happening(
         tenant=tenant,
         action=Action(action),
         request_id=request_id or clock.uuid7(),
-        actor=Actor(app=actor_app),
+        actor=actor,
         count=count,
     )
-    with acting_as(tenant), working(Unit(happening, deadline_ms=deadline_ms)) as current, current.watched():
+    current = Unit(happening, deadline_ms=deadline_ms, max_writes=max_writes)
+    with acting_as(tenant), working(current), current.watched():
         try:
             yield current
             current.commit()

@@ -4,7 +4,7 @@ Who removes members may not reach secrets, and who may reach them does not remov
 leaves a change item, found by its record's uid, and whoever hears of the record does the rest.
 """
 
-from misentinel.audit import unit_of_work
+from misentinel.audit import Actor, unit_of_work
 from misentinel.members.store import Departure, find_departure
 from misentinel.signin.accounts import close_login
 from misentinel.tenancy import acting_as
@@ -17,6 +17,6 @@ def forget(tenant: str, record: str) -> None:
     if departure is None:
         return
     close_login(tenant, key=departure.login, member=departure.member)
-    with unit_of_work(tenant, "members.forget", actor_app="provisioner") as work:
+    with unit_of_work(tenant, "members.forget", actor=Actor(app="provisioner")) as work:
         work.touch("member", departure.member, ("login",))
         work.delete(departure, condition=Departure.pk.exists())

@@ -2,7 +2,7 @@
 
 from misentinel import clock
 from misentinel.access import Member, Role
-from misentinel.audit import unit_of_work
+from misentinel.audit import Actor, unit_of_work
 from misentinel.members.model import MemberStatus
 from misentinel.members.store import EmailClaim, Owners, email_claim, find_member, new_member, owners
 from misentinel.tenancy import acting_as
@@ -21,7 +21,7 @@ def found(tenant: str, uid: str, email: str, request_id: str = "") -> None:
         status=MemberStatus.ACTIVE.value,
         created_at=clock.rfc3339(clock.now()),
     )
-    with unit_of_work(tenant, "workspaces.create", actor_app="provisioner", request_id=request_id) as work:
+    with unit_of_work(tenant, "workspaces.create", actor=Actor(app="provisioner"), request_id=request_id) as work:
         work.put(member, condition=Member.pk.does_not_exist())
         work.put(email_claim(tenant, email, uid), condition=EmailClaim.pk.does_not_exist())
         work.put(owners(tenant, 1), condition=Owners.pk.does_not_exist())

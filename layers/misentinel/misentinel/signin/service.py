@@ -203,7 +203,7 @@ def _end_reused(session: Session, token: RefreshToken) -> NoReturn:
     The request fails and is recorded as such; ending the session is work of the system's own, with
     its own record.
     """
-    with unit_of_work(token.tenant, "sessions.revoke", actor_app="sessions") as work:
+    with unit_of_work(token.tenant, "sessions.revoke", actor=Actor(app="sessions")) as work:
         work.delete(session)
         work.touch("session", token.session)
     raise Unauthenticated("This refresh token was used before, so its session was ended; sign in again.")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from misentinel import clock
-from misentinel.audit import unit_of_work
+from misentinel.audit import Actor, unit_of_work
 from misentinel.members.founding import found
 from misentinel.observability import logger
 from misentinel.signin.accounts import open_login
@@ -81,7 +81,7 @@ def _owner(tenant: Tenant, request_id: str) -> None:
 def _account_for(tenant: Tenant, request_id: str) -> None:
     """Record a sign-up whose own request ended between the registry's row and its record."""
     if not has_ticket(tenant.id):
-        with unit_of_work(PLATFORM, "workspaces.create", actor_app="provisioner", request_id=request_id) as work:
+        with unit_of_work(PLATFORM, "workspaces.create", actor=Actor(app="provisioner"), request_id=request_id) as work:
             work.put(ticket(tenant.id))
             work.touch("workspace", tenant.id, ("name", "slug"))
 
@@ -107,7 +107,7 @@ def sweep() -> None:
         if tenant.status is not Status.PROVISIONING or age < FORGOTTEN_AFTER:
             continue
         if age.total_seconds() > PENDING_SECONDS:
-            with unit_of_work(PLATFORM, "workspaces.fail", actor_app="provisioner") as work:
+            with unit_of_work(PLATFORM, "workspaces.fail", actor=Actor(app="provisioner")) as work:
                 work.touch("workspace", tenant.id, ("status",))
                 registry.set_status(tenant.id, Status.FAILED)
             logger.error("provisioning failed for good", tenant=tenant.id)
