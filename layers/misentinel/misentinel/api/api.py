@@ -1,13 +1,10 @@
 """The wrapper of every API function: who is calling, may they, do it, record it, answer."""
 
 import functools
-import inspect
 import json
-import re
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
@@ -17,39 +14,13 @@ from misentinel.access import Permission, Public, find_caller, verify_token
 from misentinel.api.idempotency import Answer, Idempotency
 from misentinel.api.problem import SECURITY_HEADERS, problem, refusal_of
 from misentinel.api.request import Request, current_request, reset_current, set_current, strict_json
+from misentinel.api.routes import Deprecation, Route, answering, pattern_of, query_names
 from misentinel.audit import Action, Actor, Happening, Outcome, Unit, working
 from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, OutcomeUnknown, Refusal, TooManyAttempts
 from misentinel.observability import MetricUnit, frames, logger, metrics
-from misentinel.schema import Resource
 from misentinel.tenancy import acting_as, address_hash
 
-_PLACE = re.compile(r"<(\w+)>")
-_ID = r"[A-Za-z0-9_.~-]{1,128}"
-"""What stands in a path's variable part: ids of ours, and nothing that a decoder or a key might read otherwise."""
-
 _UNKNOWN = Action("requests.unknown")
-
-
-class Reply[T]:
-    """An answer with headers of its own; a route that returns it is annotated ``-> Reply[Thing]``."""
-
-    def __init__(self, body: T, *, status: int = 0, headers: dict[str, str] | None = None) -> None:
-        self.body = body
-        self.status = status
-        self.headers = headers or {}
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What a route declares: the permission it needs or PUBLIC, the action it is, what is never kept."""
-
-    method: str
-    path: str
-    needs: Permission | Public
-    action: Action
-    pattern: re.Pattern[str]
-    function: Callable[..., Any]
-    never_kept: tuple[str, ...]
 
 
 class Api:
@@ -77,6 +48,7 @@ class Api:
         action: str,
         status: int = 200,
         never_kept: tuple[str, ...] = (),
+        deprecated: Deprecation | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a route.
 
@@ -92,23 +64,27 @@ class Api:
             The HTTP status of its success.
         never_kept
             Fields of the answer that are secret: the answer kept for an Idempotency-Key is without them.
+        deprecated
+            That the route will go: its answers say so, and its description too.
         """
         if not isinstance(needs, Permission | Public):
             message = f"{method} {path} must need a Permission or be PUBLIC"
             raise TypeError(message)
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-            wrapped = _wrap(function)
-            self.resolver.route(path, method, status_code=status)(wrapped)
+            wrapped = answering(function)
+            self.resolver.route(path, method, status_code=status, deprecated=deprecated is not None)(wrapped)
             self.routes.append(
                 Route(
                     method=method,
                     path=path,
                     needs=needs,
                     action=Action(action),
-                    pattern=re.compile(_PLACE.sub(rf"(?P<\1>{_ID})", path)),
+                    status=status,
+                    pattern=pattern_of(path),
                     function=wrapped,
                     never_kept=never_kept,
+                    deprecated=deprecated,
                 )
             )
             self.routes.sort(key=lambda route: "<" in route.path)
@@ -132,7 +108,7 @@ class Api:
             _observe(request, unit, answer.status, clock.epoch_ms() - started)
         return {
             "statusCode": answer.status,
-            "headers": {**SECURITY_HEADERS, **answer.headers, "X-Request-Id": request.request_id},
+            "headers": {**SECURITY_HEADERS, **answer.headers, **request.every_answer, "X-Request-Id": request.request_id},
             "body": answer.body,
             "isBase64Encoded": False,
         }
@@ -162,6 +138,8 @@ class Api:
         route = next((route for route in here if route.method == request.method), None)
         if route is not None:
             unit.happening.action = route.action
+            if route.deprecated is not None:
+                request.every_answer.update(route.deprecated.headers())
         if route is None or isinstance(route.needs, Permission):
             claims = verify_token(request.bearer)
             unit.direct(claims.tenant)
@@ -172,7 +150,7 @@ class Api:
             raise MethodNotAllowed(sorted({each.method for each in here})) if here else NotFound("path")
         if isinstance(route.needs, Permission) and not (request.caller and request.caller.may(route.needs)):
             raise Forbidden(route.needs)
-        unknown = sorted(set(request.query) - _query_names(route)) if request.query else []
+        unknown = sorted(set(request.query) - query_names(route)) if request.query else []
         if unknown:
             raise Invalid(errors=[{"field": name[:80], "message": "no such parameter"} for name in unknown[:10]])
         return route
@@ -187,41 +165,6 @@ class Api:
         headers = {"Content-Type": "application/json", **request.reply_headers}
         body = "" if status == 204 else str(response.get("body") or "")  # noqa: PLR2004 - RFC 9110, 15.3.5
         return Answer(status, headers, body)
-
-
-def _wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A route whose answer's headers are noted before Powertools serialises its body."""
-
-    @functools.wraps(function)
-    def answering(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        request = current_request()
-        if isinstance(result, Reply):
-            request.reply_status = result.status
-            request.reply_headers.update(result.headers)
-            result = result.body
-        if isinstance(result, Resource) and result.etag:
-            request.reply_headers["ETag"] = result.etag
-        return result
-
-    signature = inspect.signature(function, eval_str=True)
-    if get_origin(signature.return_annotation) is Reply:
-        signature = signature.replace(return_annotation=get_args(signature.return_annotation)[0])
-    answering.__dict__["__signature__"] = signature
-    answering.__annotations__ = {
-        **{name: each.annotation for name, each in signature.parameters.items()},
-        "return": signature.return_annotation,
-    }
-    return answering
-
-
-@functools.cache
-def _query_names(route: Route) -> frozenset[str]:
-    """The query parameters a route takes; asked for the first time when a request has any."""
-    from aws_lambda_powertools.event_handler.openapi.dependant import get_dependant  # noqa: PLC0415 - heavy
-
-    dependant = get_dependant(path=_PLACE.sub(r"{\1}", route.path), call=route.function)
-    return frozenset(field.alias for field in dependant.query_params)
 
 
 def _keep_failure(error: Exception) -> Response[str]:

@@ -21,7 +21,10 @@ MAX_DEPTH = 32
 
 @dataclass
 class Request:
-    """One HTTP request: headers in lower case, the body as text; and what its answer will have."""
+    """One HTTP request: headers in lower case, the body as text; and what its answer will have.
+
+    ``reply_headers`` are those of a success, ``every_answer`` those that a refusal has too.
+    """
 
     method: str
     path: str
@@ -33,7 +36,21 @@ class Request:
     caller: Caller | None = None
     reply_status: int = 0
     reply_headers: dict[str, str] = field(default_factory=dict)
+    every_answer: dict[str, str] = field(default_factory=dict)
     failure: Exception | None = None
+    answer_place: str = ""
+
+    def answer_belongs_to(self, place: str) -> None:
+        """Keep this request's answer with the thing it is about, so that it goes when that goes.
+
+        An answer kept for an Idempotency-Key may hold personal data. It takes one more of the unit's writes.
+
+        Parameters
+        ----------
+        place
+            The partition of ``-data`` that holds all of the thing, such as ``person#<id>``.
+        """
+        self.answer_place = place
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
