@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local import buckets, gateway, iam, queues, targets, workers
+from local import buckets, capacity, collections, gateway, iam, queues, targets, workers
 
 
 def apply() -> None:
@@ -13,6 +13,8 @@ def apply() -> None:
     gateway.whole_definitions()
     gateway.address_of_the_connection()
     buckets.object_lock_of_templates()
+    capacity.by_size()
+    collections.keep_in_order()
     queues.keep_their_address()
     targets.firehose_from_event_bus()
     workers.runtime_of_their_own()
