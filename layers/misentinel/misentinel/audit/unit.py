@@ -166,6 +166,15 @@ class Unit:
         """How many items more it may write."""
         return self._max_writes - len(self._writes)
 
+    @contextmanager
+    def keeping_room(self, writes: int) -> Iterator[None]:
+        """Inside, count so many writes as taken: whoever opened the unit adds them at the end."""
+        self._max_writes -= writes
+        try:
+            yield
+        finally:
+            self._max_writes += writes
+
     def commit(self, happened: Callable[[], bool] = lambda: False) -> None:
         """Commit all writes and the record at once; a pure read puts its record alone.
 

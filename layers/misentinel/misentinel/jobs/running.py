@@ -1,0 +1,146 @@
+"""Running jobs: portion after portion, each a transaction with its record, until it is over or time is up."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from misentinel import clock
+from misentinel.audit import JOB_WRITES, Outcome, unit_of_work
+from misentinel.errors import Conflict, NotFound, OutcomeUnknown, PreconditionFailed, Refusal
+from misentinel.jobs.model import ACTIONS, Job, Kind, Status, Step
+from misentinel.jobs.store import Jobs
+from misentinel.observability import logger
+from misentinel.tenancy import acting_as
+
+ROWS_A_SECOND = 400
+"""Rows that one job writes a second at most.
+
+A partition takes 1,000 write units a second (DynamoDB, Designing partition keys), a write inside a transaction is two
+for each KB, and a tag that all rows of a file share lies in one partition.
+"""
+
+TRIES = 8
+"""How often a portion is tried that others got in the way of."""
+
+FIRST_WAIT = 0.05
+"""Seconds; each further wait is up to twice the last, with full jitter."""
+
+Portion = Callable[[Job], Step]
+"""Adds the writes of a portion to the current unit of work, as many as it has room for."""
+
+Task = Callable[[Job], Portion]
+"""Begins or resumes a job where it is; what it returns may keep what it read ahead."""
+
+
+def run(
+    tenant: str,
+    job_id: str,
+    tasks: Mapping[Kind, Task],
+    *,
+    until_ms: int,
+    deadline_ms: int | None = None,
+    rows_a_second: int = ROWS_A_SECOND,
+) -> bool:
+    """Do a job's portions until it is over.
+
+    Parameters
+    ----------
+    tasks
+        What does each kind's portions.
+    until_ms
+        No portion begins after this, in milliseconds since the epoch.
+    deadline_ms
+        When the function's time is up.
+    rows_a_second
+        Rows that are written a second at most; nothing is no limit.
+
+    Returns
+    -------
+    bool
+        Whether there is nothing left to do here: the job is over, gone, or another worker's.
+    """
+    with acting_as(tenant):
+        try:
+            runner = _Runner(tenant, Jobs(tenant).find(job_id), tasks, deadline_ms)
+        except NotFound:
+            return True
+        while runner.is_to_go_on():
+            if clock.epoch_ms() >= until_ms:
+                return False
+            began = time.monotonic()
+            rows = runner.portion()
+            if rows_a_second:
+                time.sleep(max(0.0, rows / rows_a_second - (time.monotonic() - began)))
+        return True
+
+
+class _Runner:
+    """One worker's turn at a job."""
+
+    def __init__(self, tenant: str, job: Job, tasks: Mapping[Kind, Task], deadline_ms: int | None) -> None:
+        self._tenant = tenant
+        self._jobs = Jobs(tenant)
+        self._job = job
+        self._task = tasks[job.kind]
+        self._deadline_ms = deadline_ms
+        self._portion: Portion | None = None
+        self._others = False
+        self._unit = ""
+
+    def is_to_go_on(self) -> bool:
+        """Whether the job has more for this worker to do."""
+        return not self._others and self._job.status in {Status.QUEUED, Status.RUNNING}
+
+    def portion(self) -> int:
+        """Do one portion, again if others wrote the same things; returns the rows that it wrote.
+
+        Raises
+        ------
+        Refusal
+            It did not come to pass after all tries; the job is where it was.
+        """
+        last: Refusal = Conflict()
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(clock.jitter(FIRST_WAIT * 2**attempt))
+            try:
+                return self._commit()
+            except (Conflict, PreconditionFailed, OutcomeUnknown) as refusal:
+                # What was read ahead may not hold any more.
+                self._portion = None
+                if self._moved():
+                    return 0
+                last = refusal
+        raise last
+
+    def _commit(self) -> int:
+        with unit_of_work(
+            self._tenant,
+            ACTIONS[self._job.kind],
+            actor=self._job.actor,
+            request_id=self._job.request_id,
+            deadline_ms=self._deadline_ms,
+            max_writes=JOB_WRITES,
+        ) as work:
+            work.touch("job", self._job.id)
+            if self._portion is None:
+                self._portion = self._task(self._job)
+            with work.keeping_room(1):
+                step = self._portion(self._job)
+            work.happening.count = step.counts.get("rows", 0)
+            if step.error:
+                work.happening.outcome, work.happening.status_code = Outcome.FAILURE, step.error
+            self._unit = work.uid
+            moved = self._jobs.advance(self._job, step)
+        self._job = moved
+        logger.info("portion done", tenant=self._tenant, job=moved.id, step=moved.step, status=moved.status.value)
+        if step.afterwards is not None:
+            step.afterwards()
+        return step.paced
+
+    def _moved(self) -> bool:
+        """Whether the job is not where it was read: it is another worker's, cancelled, or by this one's unheard commit."""
+        now = self._jobs.find(self._job.id)
+        moved = now.step != self._job.step
+        self._others = moved and now.moved_by != self._unit
+        self._job = now
+        return moved
