@@ -20,6 +20,7 @@ from misentinel import clock
 from misentinel.access import Role, Session, permissions_of
 from misentinel.access.store import member_key, session_key
 from misentinel.access.tokens import issuer, public_keys
+from misentinel.limits import shares
 from misentinel.settings import REGION, settings
 from misentinel.tenancy import (
     PLATFORM,
@@ -195,6 +196,8 @@ def forget_environment() -> None:
     credentials.assumed.forget()
     registry._active.clear()
     registry._since.clear()
+    registry._limits.clear()
+    shares.ENVIRONMENT.forget()
 
 
 @contextmanager

@@ -41,7 +41,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A row of the registry. ``steps`` maps each step of provisioning to ``pending`` or ``done``."""
+    """A row of the registry. ``steps`` maps each step of provisioning to ``pending`` or ``done``.
+
+    ``requests_a_minute`` is what was agreed with this workspace; without it, its plan says.
+    """
 
     id: str
     slug: str
@@ -50,6 +53,7 @@ class Tenant:
     created_at: str
     plan: str = "trial"
     cell: str = "1"
+    requests_a_minute: int | None = None
     steps: dict[str, str] = field(default_factory=dict)
 
 

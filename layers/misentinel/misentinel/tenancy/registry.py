@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pynamodb.attributes import MapAttribute, UnicodeAttribute
+from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -18,11 +18,16 @@ from misentinel.tenancy.model import PLATFORM, Status, Tenant, is_tenant_id
 KEPT_SECONDS = 60
 """How long an environment remembers an active workspace's row."""
 
+LIMITS_KEPT_SECONDS = 300
+"""How long it remembers what a workspace's limits are."""
+
 MAX_KEPT = 4096
 """How many it remembers at most."""
 
 BEFORE_ALL = "2026-01-01"
 """No workspace is older, the platform's own included."""
+
+_PLATFORM = Tenant(PLATFORM, "platform", "MiSentinel", Status.ACTIVE, BEFORE_ALL, plan="scale")
 
 STEPS = ("tables", "stream", "owner", "active")
 """The steps of provisioning, in their order."""
@@ -40,6 +45,7 @@ class _Row(Model):
     created_at = UnicodeAttribute(null=True)
     plan = UnicodeAttribute(null=True)
     cell = UnicodeAttribute(null=True)
+    requests_a_minute = NumberAttribute(null=True)
     steps: Any = MapAttribute(null=True)
 
 
@@ -56,12 +62,14 @@ def _tenant(row: _Row) -> Tenant:
         created_at=row.created_at or "",
         plan=row.plan or "trial",
         cell=row.cell or "1",
+        requests_a_minute=None if row.requests_a_minute is None else int(row.requests_a_minute),
         steps=row.steps.as_dict() if row.steps else {},
     )
 
 
 _active: dict[str, tuple[Tenant, int]] = {}
 _since: dict[str, str] = {}
+_limits: dict[str, tuple[Tenant, int]] = {}
 
 
 class Registry:
@@ -97,6 +105,23 @@ class Registry:
                 _since.clear()
             _since[tenant_id] = self.by_id(tenant_id).created_at[:10]
         return _since[tenant_id]
+
+    def limits(self, tenant_id: str) -> Tenant:
+        """A workspace, with its plan and limits as they were at most five minutes ago.
+
+        Raises
+        ------
+        NotFound
+            No such workspace.
+        """
+        kept = _limits.get(tenant_id)
+        if kept and clock.epoch() < kept[1]:
+            return kept[0]
+        tenant = _PLATFORM if tenant_id == PLATFORM else self.by_id(tenant_id)
+        if len(_limits) >= MAX_KEPT:
+            _limits.clear()
+        _limits[tenant_id] = (tenant, clock.epoch() + LIMITS_KEPT_SECONDS)
+        return tenant
 
     def by_slug(self, slug: str) -> Tenant:
         """One workspace by its slug: two reads, none while an active one is remembered.
