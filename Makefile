@@ -16,10 +16,10 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help up down clean code logs check test bench lock
+.PHONY: help up down clean code logs check test bench openapi lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(STAMP) ## Build, start the embedded cloud, deploy, create two demo workspaces
 	@$(PYTHON) -m local up
@@ -51,6 +51,9 @@ test: $(STAMP) ## Run every suite
 
 bench: $(STAMP) ## Measure against the bare calls
 	$(PYTHON) -m benchmarks
+
+openapi: $(STAMP) ## Write the API's document anew: docs/openapi.json
+	@PYTHONPATH=layers/misentinel $(PYTHON) -m openapi
 
 lock: $(STAMP) ## Resolve both requirements files anew, with hashes
 	$(COMPILE) --upgrade --overrides requirements/overrides.txt requirements/dev.in --output-file $(LOCK)

@@ -13,9 +13,17 @@ from misentinel.auditlog.search import Found, FoundWithContext, OutcomeFilter, Q
 api = Api()
 Log = Annotated[Records, Depends(records_of_tenant)]
 Limit = Annotated[int, Parameter(ge=1, le=100)]
-From = Annotated[AwareDatetime | None, Parameter(alias="from", description="31 days before `to` if not given")]
+From = Annotated[
+    AwareDatetime | None,
+    Parameter(alias="from", description="31 days before `to` if not given", examples=["2026-11-01T00:00:00Z"]),
+]
+To = Annotated[
+    AwareDatetime | None,
+    Parameter(description="Not included; now if not given", examples=["2026-11-24T00:00:00Z"]),
+]
 Actor = Annotated[str | None, Parameter(max_length=512, description="A member's id, or `unknown`")]
 Thing = Annotated[str | None, Parameter(max_length=512, pattern=r"^[a-z_]+:.+$", description="`type:uid`")]
+Outcome = Annotated[OutcomeFilter | None, Parameter(description="How the action ended")]
 Action = Annotated[str | None, Parameter(max_length=100, description="Such as `people.update`")]
 Kind = Annotated[EventClass | None, Parameter(alias="class", description="OCSF class_uid")]
 
@@ -25,11 +33,11 @@ def search_records(
     records: Log,
     *,
     start: From = None,
-    to: AwareDatetime | None = None,
+    to: To = None,
     actor: Actor = None,
     resource: Thing = None,
     action: Action = None,
-    outcome: OutcomeFilter | None = None,
+    outcome: Outcome = None,
     event_class: Kind = None,
     limit: Limit = 20,
     cursor: str | None = None,

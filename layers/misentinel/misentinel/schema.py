@@ -47,17 +47,22 @@ FreeText = Annotated[
 ]
 """Text that people write."""
 
-Name = Annotated[FreeText, Field(min_length=1, max_length=200)]
+Name = Annotated[FreeText, Field(min_length=1, max_length=200, description="A name.", examples=["Ada Lovelace"])]
 """What something or somebody is called."""
 
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+$"),
     AfterValidator(refuse_control_characters),
+    Field(description="An e-mail address.", examples=["ada@example.com"]),
 ]
 """An e-mail address: RFC 5321 lengths, and no more syntax than tells it from a slip."""
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]$", max_length=40)]
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]$", max_length=40),
+    Field(description="What the workspace is called in addresses.", examples=["harbour"]),
+]
 """What a workspace is called in addresses: 3 to 40 of a-z, 0-9 and hyphens inside."""
 
 
@@ -85,11 +90,26 @@ class Resource(BaseModel):
         return self
 
 
+Identity = Annotated[
+    str, Field(description="An id; opaque.", examples=["01935c8e-7f3a-7c21-9b42-0d6c5f1e2a3b"], max_length=128)
+]
+"""The id of something of ours in an answer."""
+
+Moment = Annotated[str, Field(examples=["2026-11-23T09:30:00.000Z"], json_schema_extra={"format": "date-time"})]
+"""A time in an answer: RFC 3339, in UTC."""
+
+
 class Page[T](BaseModel):
     """A page of a listing; ``next_cursor`` fetches the next one and is null on the last."""
 
-    items: list[T]
-    next_cursor: str | None = None
+    items: list[T] = Field(
+        description="What the page holds; it may hold less than the limit, and still not be the last."
+    )
+    next_cursor: str | None = Field(
+        default=None,
+        description="The `cursor` of the next page; null on the last.",
+        examples=["q7nXJ0nq0n3T1mVdJp1d0nq0n3T1mVdJp1c"],
+    )
 
 
 JsonObject = dict[str, Any]

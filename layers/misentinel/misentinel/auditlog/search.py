@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from pydantic import Field
+
 from misentinel import clock
 from misentinel.api import Cursor, Page
 from misentinel.audit import EventClass, Outcome, unit
@@ -102,14 +104,20 @@ class Query:
 class Found(Resource):
     """A record as a search finds it; what is personal about it is told with the single record only."""
 
-    sequence: int
-    record: JsonObject
+    sequence: int = Field(description="The record's place in the log, from 0.", examples=[4711])
+    record: JsonObject = Field(
+        description="The record, an event of OCSF 1.8.",
+        examples=[{"class_uid": 6003, "metadata": {"sequence": 4711}, "api": {"operation": "people.update"}}],
+    )
 
 
 class FoundWithContext(Found):
     """A record and, for 90 days, its context: what is personal about it."""
 
-    context: JsonObject | None
+    context: JsonObject | None = Field(
+        description="What is personal about it: kept for 90 days, then null.",
+        examples=[{"address": "192.0.2.7", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}],
+    )
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from misentinel.access import Caller, Role, permissions_of
 from misentinel.errors import Forbidden
-from misentinel.schema import Body, Email, Resource
+from misentinel.schema import Body, Email, Identity, Moment, Resource
 from misentinel.signin.model import Password
 
 
@@ -22,46 +22,53 @@ class NewMember(Body):
     """Who is invited, to do what."""
 
     email: Email
-    role: Role = Field(strict=False)
+    role: Role = Field(strict=False, description="What the member may do.", examples=["marketer"])
 
 
 class MemberChange(Body):
     """A member's new role."""
 
-    role: Role = Field(strict=False)
+    role: Role = Field(strict=False, description="What the member may do from now on.", examples=["analyst"])
 
 
 class MemberView(Resource):
     """A member as members see one another."""
 
-    id: str
-    email: str | None
-    role: Role
-    status: MemberStatus
-    created_at: str
+    id: Identity
+    email: str | None = Field(
+        description="The member's e-mail address; null once the member is removed.", examples=["ada@example.com"]
+    )
+    role: Role = Field(description="What the member may do.", examples=["marketer"])
+    status: MemberStatus = Field(description="Whether the member may sign in.", examples=["active"])
+    created_at: Moment = Field(description="When the member was invited.")
 
 
 class Invited(Resource):
     """A member with the invitation to hand over; it is shown this once."""
 
-    member: MemberView
-    invitation: str
-    expires_at: str
+    member: MemberView = Field(description="Who is invited.")
+    invitation: str = Field(
+        description="What the invited member accepts it with; hand it over by a way that nobody else reads.",
+        examples=["vJ8dYk2mQ0bN7xW4rT1zLs6cHp3aGf9e"],
+    )
+    expires_at: Moment = Field(description="Until when it can be accepted.")
 
 
 class Acceptance(Body):
     """An invitation, and the password that the invited member chose."""
 
-    workspace: str = Field(max_length=64)
-    invitation: str = Field(min_length=1, max_length=128)
+    workspace: str = Field(max_length=64, description="The workspace's slug.", examples=["harbour"])
+    invitation: str = Field(
+        min_length=1, max_length=128, description="The invitation.", examples=["vJ8dYk2mQ0bN7xW4rT1zLs6cHp3aGf9e"]
+    )
     password: Password
 
 
 class Accepted(Resource):
     """The member may sign in now."""
 
-    member: str
-    status: MemberStatus
+    member: Identity = Field(description="The member's id.")
+    status: MemberStatus = Field(description="`active`: the member may sign in.", examples=["active"])
 
 
 def require_may_appoint(caller: Caller, *roles: Role) -> None:

@@ -1,7 +1,9 @@
 """What a sign-up asks and answers, and which slugs are nobody's to take."""
 
+from pydantic import Field
+
 from misentinel.errors import Invalid
-from misentinel.schema import Body, Email, Name, Resource, Slug
+from misentinel.schema import Body, Email, Moment, Name, Resource, Slug
 from misentinel.signin.model import Password
 from misentinel.tenancy import Tenant
 from misentinel.tenancy.registry import STEPS
@@ -80,19 +82,19 @@ class SignUp(Body):
 class Step(Resource):
     """A step of provisioning: ``pending`` or ``done``."""
 
-    name: str
-    status: str
+    name: str = Field(description="What is made.", examples=["tables"])
+    status: str = Field(description="`pending` or `done`.", examples=["done"])
 
 
 class Workspace(Resource):
     """A workspace and how far it is; nothing personal, for whoever holds its id."""
 
-    id: str
-    slug: str
-    name: str
-    status: str
-    steps: list[Step]
-    created_at: str
+    id: str = Field(description="The workspace's id.", examples=["h4rbourc0ffee234"])
+    slug: str = Field(description="What it is called in addresses.", examples=["harbour"])
+    name: str = Field(description="Its name.", examples=["Harbour Coffee"])
+    status: str = Field(description="`provisioning`, `active` or `failed`.", examples=["active"])
+    steps: list[Step] = Field(description="What making it takes, and how far that is.")
+    created_at: Moment = Field(description="When it was signed up.")
 
     @classmethod
     def of(cls, tenant: Tenant) -> "Workspace":

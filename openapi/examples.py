@@ -1,0 +1,47 @@
+"""Examples: what a schema describes, put together from the examples of its parts."""
+
+from typing import Any
+
+from openapi.schemas import Schema, resolved
+
+_OF_FORMAT = {
+    "date-time": "2026-11-23T09:30:00Z",
+    "date": "2026-11-23",
+    "uri": "https://example.com/",
+    "uuid": "01935c8e-7f3a-7c21-9b42-0d6c5f1e2a3b",
+}
+_OF_TYPE: dict[str, Any] = {"boolean": True, "null": None, "string": "text", "number": 1.5}
+
+
+def example_of(schema: Schema, document: Any) -> Any:
+    """A value that the schema describes: its own example, or one made of those of its parts."""
+    schema = resolved(schema, document)
+    if schema.get("examples"):
+        return schema["examples"][0]
+    for keyword in ("const", "default"):
+        if schema.get(keyword) is not None:
+            return schema[keyword]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for keyword in ("anyOf", "oneOf"):
+        if options := schema.get(keyword):
+            return example_of(next((each for each in options if each.get("type") != "null"), options[0]), document)
+    if "allOf" in schema:
+        return {name: value for each in schema["allOf"] for name, value in example_of(each, document).items()}
+    return _of_type(schema, document)
+
+
+def _of_type(schema: Schema, document: Any) -> Any:
+    match schema.get("type", "object" if "properties" in schema else ""):
+        case "object":
+            return {name: example_of(each, document) for name, each in schema.get("properties", {}).items()}
+        case "array":
+            return [example_of(schema["items"], document)] if schema.get("items") else []
+        case "integer":
+            return schema.get("minimum", 1)
+        case "string" if schema.get("format") in _OF_FORMAT:
+            return _OF_FORMAT[schema["format"]]
+        case str(kind) if kind:
+            return _OF_TYPE[kind]
+        case _:
+            return "text"

@@ -1,0 +1,168 @@
+"""Operations: what Powertools writes of a route, completed by what the API's wrapper does around it."""
+
+import inspect
+from typing import Any
+
+from misentinel.access import Permission, Role, permissions_of
+from misentinel.api.routes import Route, pattern_of
+from openapi import headers, problems
+from openapi.examples import example_of
+from openapi.schemas import Schema, prose, resolved, without_null
+
+_WORDS = {200: "Done.", 201: "Made.", 202: "Accepted: it is done in the background.", 204: "Done; there is no body."}
+_QUERY = {
+    "limit": ("How many items a page has at most.", 20),
+    "cursor": ("Where to go on: the `next_cursor` of the page before. It is good for this listing alone.", None),
+}
+_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_.~-]+$"}
+_ID = "01935c8e-7f3a-7c21-9b42-0d6c5f1e2a3b"
+_WITH_PRECONDITION = {"PUT", "PATCH", "DELETE"}
+_MADE = (201, 202)
+_NO_CONTENT = 204
+
+
+def complete(operation: dict[str, Any], route: Route, tag: str, document: Any) -> dict[str, Any]:
+    """The operation of a route, as the document has it."""
+    summary, _, rest = prose(inspect.getdoc(route.function) or "").partition("\n\n")
+    made: dict[str, Any] = {
+        "operationId": route.function.__name__,
+        "tags": [tag],
+        "summary": summary.rstrip("."),
+        "description": "\n\n".join(each for each in (summary, rest, *_rules(route)) if each),
+        "security": [{"accessToken": [route.needs.value]}] if isinstance(route.needs, Permission) else [],
+        "deprecated": bool(route.deprecated),
+        "parameters": _parameters(operation, route),
+        "requestBody": _request_body(operation.get("requestBody"), document),
+        "responses": _responses(operation, route, document),
+    }
+    return {name: each for name, each in made.items() if each or name == "security"}
+
+
+def _rules(route: Route) -> list[str]:
+    """What the wrapper does around the route, in words."""
+    rules = []
+    if isinstance(route.needs, Permission):
+        roles = [role.value for role in Role if route.needs in permissions_of(role)]
+        rules.append(f"Needs the permission `{route.needs.value}`; the roles that have it: {', '.join(roles)}.")
+    else:
+        rules.append("Nobody needs to be signed in.")
+    rules.append(f"It is on record as `{route.action.name}`.")
+    if route.never_kept and route.method == "POST":
+        names = ", ".join(f"`{name}`" for name in route.never_kept)
+        rules.append(f"An answer that is sent again for its Idempotency-Key is without {names}.")
+    if route.deprecated:
+        rules.append(f"Deprecated since {route.deprecated.since:%Y-%m-%d}: see <{route.deprecated.page}>.")
+    return rules
+
+
+def _parameters(operation: dict[str, Any], route: Route) -> list[dict[str, Any]]:
+    found = [_parameter(each) for each in operation.get("parameters", [])]
+    order = list(pattern_of(route.path).groupindex)
+    found.sort(key=lambda each: (each["in"] != "path", order.index(each["name"]) if each["in"] == "path" else 0))
+    shared = ["Traceparent"]
+    if route.method != "GET":
+        shared.append("Prefer")
+    if route.method == "POST":
+        shared.append("IdempotencyKey")
+    if route.method in _WITH_PRECONDITION:
+        shared.append("IfMatch")
+    return found + [{"$ref": f"#/components/parameters/{name}"} for name in sorted(shared)]
+
+
+def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
+    name, schema = parameter["name"], without_null(parameter["schema"])
+    schema.pop("title", None)
+    described = parameter.get("description") or schema.get("description")
+    schema.pop("description", None)
+    made = {"name": name, "in": parameter["in"], "required": parameter["in"] == "path" or parameter["required"]}
+    if parameter["in"] == "path":
+        what = name.removesuffix("_id").removesuffix("_uid").replace("_", " ")
+        schema = {**_ID_SCHEMA, **schema}
+        schema.setdefault("examples", [_ID])
+        described = described or (f"The {what}'s id." if name.endswith("id") else f"The {what}.")
+    elif name in _QUERY:
+        words, example = _QUERY[name]
+        described = described or words
+        if example is not None:
+            schema.setdefault("examples", [example])
+    return {**made, "description": prose(described or ""), "schema": schema}
+
+
+def _request_body(body: dict[str, Any] | None, document: Any) -> dict[str, Any]:
+    if body is None:
+        return {}
+    content = {}
+    for media_type, each in body["content"].items():
+        content[media_type] = {"schema": each["schema"], **_examples(each["schema"], document)}
+    return {**body, "content": content}
+
+
+def _examples(schema: Schema, document: Any) -> dict[str, Any]:
+    """All examples that a body's model has, or the one that its parts make."""
+    own = resolved(schema, document).get("examples")
+    if own:
+        return {"examples": {f"example{number}": {"value": each} for number, each in enumerate(own, 1)}}
+    return {"examples": {"example1": {"value": example_of(schema, document)}}}
+
+
+def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
+    found = {}
+    for status, response in operation["responses"].items():
+        if int(status) < 300:  # noqa: PLR2004 - HTTP's class of successes
+            found[str(status)] = _success(int(status), response, route, document)
+    if route.method != "GET" and str(_NO_CONTENT) not in found:
+        found[str(_NO_CONTENT)] = {
+            "description": "Done; the body was left out, as `Prefer: return=minimal` asked.",
+            "headers": _references(_headers_of(route, _NO_CONTENT)),
+        }
+    for status in _refusals(route, body="requestBody" in operation):
+        found[str(status)] = {"$ref": f"#/components/responses/{problems.name_of(status)}"}
+    return dict(sorted(found.items()))
+
+
+def _success(status: int, response: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "description": _WORDS[status],
+        "headers": _references(_headers_of(route, status)),
+    }
+    if status != _NO_CONTENT:
+        schema = response["content"]["application/json"]["schema"]
+        made["content"] = {"application/json": {"schema": schema, **_examples(schema, document)}}
+    return made
+
+
+def _references(names: list[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _headers_of(route: Route, status: int) -> list[str]:
+    names = list(headers.ALWAYS)
+    if isinstance(route.needs, Permission):
+        names += headers.LIMITS
+    if status in _MADE:
+        names.append("Location")
+    if route.method != "DELETE":
+        names.append("ETag")
+    if route.method == "POST":
+        names.append("Idempotency-Replayed")
+    if route.method != "GET":
+        names.append("Preference-Applied")
+    if route.deprecated:
+        names += ["Deprecation", "Sunset", "Link"]
+    return names
+
+
+def _refusals(route: Route, *, body: bool) -> list[int]:
+    """The statuses that a route's refusals may have: its own, the wrapper's and the gateway's."""
+    found = {400, 403, 422, 429, 500, 503}
+    if isinstance(route.needs, Permission) or route.method == "POST":
+        found |= {401}
+    if "<" in route.path:
+        found |= {404}
+    if route.method != "GET":
+        found |= {409}
+    if route.method in _WITH_PRECONDITION:
+        found |= {412}
+    if body:
+        found |= {404, 413, 415}
+    return sorted(found)
