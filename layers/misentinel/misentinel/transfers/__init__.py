@@ -1,0 +1,1 @@
+"""Transfers: people imported from files and exported into them, as jobs."""
