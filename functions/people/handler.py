@@ -1,16 +1,33 @@
-"""People: the user data a workspace keeps."""
+"""People: the user data a workspace keeps, and which attributes it declares."""
 
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from misentinel.access import Permission
 from misentinel.api import Api, Depends, Page, Reply
-from misentinel.people import NewPerson, People, Person, PersonChange, people_of_tenant
+from misentinel.people import (
+    Attribute,
+    AttributeBody,
+    Attributes,
+    Deletion,
+    MergeRequest,
+    NewPerson,
+    People,
+    Person,
+    PersonChange,
+    PersonUpsert,
+    attributes_of_tenant,
+    delete,
+    people_of_tenant,
+)
+from misentinel.people.attributes import NAME
 
 api = Api()
 Store = Annotated[People, Depends(people_of_tenant)]
+Declared = Annotated[Attributes, Depends(attributes_of_tenant)]
 Limit = Annotated[int, Query(ge=1, le=100)]
+AttributeName = Annotated[str, Path(pattern=NAME)]
 
 
 @api.get("/v1/people", needs=Permission.PEOPLE_READ, action="people.list")
@@ -26,6 +43,15 @@ def create_person(new: NewPerson, people: Store) -> Reply[Person]:
     return Reply(person, headers={"Location": f"/v1/people/{person.id}"})
 
 
+@api.put("/v1/people", needs=Permission.PEOPLE_WRITE, action="people.upsert")
+def upsert_person(wanted: PersonUpsert, people: Store) -> Reply[Person]:
+    """Change the person who has this external id or e-mail address; add one (201) if nobody has."""
+    person, added = people.upsert(wanted)
+    if not added:
+        return Reply(person)
+    return Reply(person, status=201, headers={"Location": f"/v1/people/{person.id}"})
+
+
 @api.get("/v1/people/<person_id>", needs=Permission.PEOPLE_READ, action="people.read")
 def read_person(person_id: str, people: Store) -> Person:
     """One person, by id."""
@@ -38,10 +64,29 @@ def update_person(person_id: str, change: PersonChange, people: Store) -> Person
     return people.update(person_id, change)
 
 
-@api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete", status=204)
-def delete_person(person_id: str, people: Store) -> None:
-    """Delete a person."""
-    people.delete(person_id)
+@api.post("/v1/people/<person_id>/merge", needs=Permission.PEOPLE_WRITE, action="people.merge")
+def merge_people(person_id: str, request: MergeRequest, people: Store) -> Person:
+    """Make one person of two: this one keeps its values and takes what it lacks from the other, who is no more."""
+    return people.merge(person_id, request.from_)
+
+
+@api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete")
+def delete_person(person_id: str, people: Store) -> Reply[Deletion]:
+    """Delete a person and all that is kept of it: at once (200), or the rest by a job that says when it is done (202)."""
+    deletion = delete(people, person_id)
+    return Reply(deletion, status=202 if deletion.job else 200, headers=deletion.headers)
+
+
+@api.get("/v1/attributes", needs=Permission.SETTINGS_READ, action="attributes.list")
+def list_attributes(attributes: Declared) -> Page[Attribute]:
+    """The attributes that the workspace declared, by name."""
+    return attributes.page()
+
+
+@api.put("/v1/attributes/<name>", needs=Permission.SETTINGS_WRITE, action="attributes.declare")
+def declare_attribute(name: AttributeName, body: AttributeBody, attributes: Declared) -> Attribute:
+    """Declare an attribute of people, or change what may change of it; archive it when it is no longer wanted."""
+    return attributes.declare(name, body)
 
 
 handler = api.handler

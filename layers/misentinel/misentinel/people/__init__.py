@@ -1,6 +1,30 @@
 """People: the user data a workspace keeps."""
 
-from misentinel.people.model import NewPerson, Person, PersonChange
+from misentinel.people.declaring import Attributes, attributes_of_tenant
+from misentinel.people.model import (
+    Attribute,
+    AttributeBody,
+    MergeRequest,
+    NewPerson,
+    Person,
+    PersonChange,
+    PersonUpsert,
+)
+from misentinel.people.removal import Deletion, delete
 from misentinel.people.store import People, people_of_tenant
 
-__all__ = ["NewPerson", "People", "Person", "PersonChange", "people_of_tenant"]
+__all__ = [
+    "Attribute",
+    "AttributeBody",
+    "Attributes",
+    "Deletion",
+    "MergeRequest",
+    "NewPerson",
+    "People",
+    "Person",
+    "PersonChange",
+    "PersonUpsert",
+    "attributes_of_tenant",
+    "delete",
+    "people_of_tenant",
+]

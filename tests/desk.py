@@ -1,0 +1,47 @@
+"""Somebody of a workspace at the people's door."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from doors import door
+from house import House, Reply
+
+from misentinel.access import Role
+from misentinel.tenancy import Suffix, table_name
+
+
+@dataclass
+class Desk:
+    """Somebody of one workspace at the people's door."""
+
+    home: House
+    tenant: str
+    token: str
+    door: Any = field(default_factory=lambda: door("people"))
+
+    def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
+        """One request."""
+        more.setdefault("token", self.token)
+        return self.home.ask(self.door, method, path, body=body, **more)
+
+    def add(self, **fields: Any) -> dict[str, Any]:
+        """A new person."""
+        answer = self.ask("POST", "/v1/people", fields)
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json
+        return made
+
+    def declare(self, name: str, kind: str, **more: Any) -> None:
+        """A declared attribute."""
+        answer = self.ask("PUT", f"/v1/attributes/{name}", {"type": kind, "description": "made up", **more})
+        assert answer.status == 200, answer.text
+
+    def items(self, prefix: str = "") -> list[dict[str, Any]]:
+        """Items of ``-data`` whose partition begins so; sessions are left out."""
+        pages = self.home.aws("dynamodb").get_paginator("scan").paginate(TableName=table_name(self.tenant, Suffix.DATA))
+        found = [item for page in pages for item in page["Items"]]
+        return [item for item in found if item["pk"]["S"].startswith(prefix) and item["sk"]["S"][:8] != "session#"]
+
+    def as_role(self, role: Role) -> "Desk":
+        """A colleague with another role."""
+        return Desk(self.home, self.tenant, self.home.signed_in(self.tenant, role), self.door)

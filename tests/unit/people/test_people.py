@@ -1,0 +1,219 @@
+"""People: what is kept of them, by what they are found, what is unique."""
+
+from typing import Any
+
+import ocsf
+import pytest
+from desk import Desk
+
+from misentinel.access import Role
+
+ADA = {
+    "external_id": "customer-1",
+    "email": "Ada@Example.com",
+    "phone": "+44 (0)20 7946 0018".replace("(0)", ""),
+    "name": "Ada",
+    "locale": "en_gb",
+    "time_zone": "Europe/London",
+    "tags": ["vip", "beta", "vip"],
+}
+
+
+def test_a_person_has_every_field_in_its_own_form(desk: Desk) -> None:
+    desk.declare("plan", "string")
+    desk.declare("seats", "number")
+    desk.declare("paying", "boolean")
+    desk.declare("renews", "time")
+    values = {"plan": "pro", "seats": 1.5, "paying": True, "renews": "2026-12-01T00:00:00+01:00"}
+    made = desk.add(**ADA, attributes=values)
+    read = desk.ask("GET", f"/v1/people/{made['id']}")
+    assert read.json == made
+    assert made["phone"] == "+442079460018"
+    assert made["locale"] == "en-GB"
+    assert made["tags"] == ["vip", "beta"]
+    assert made["email"] == "Ada@Example.com"
+    assert made["attributes"] == {**values, "renews": "2026-11-30T23:00:00.000Z"}
+    assert made["last_seen_at"] is None
+    assert desk.ask("GET", "/v1/people").json["items"] == [made]
+
+
+@pytest.mark.parametrize(
+    ("field", "same"),
+    [
+        ("email", "ADA@EXAMPLE.COM"),
+        ("email", "ａda@example.com"),  # noqa: RUF001 - a full-width letter is the point
+        ("email", " ada@example.com "),
+        ("external_id", "customer-1"),
+    ],
+)
+def test_what_is_unique_is_so_in_every_writing(desk: Desk, field: str, same: str) -> None:
+    first, second = desk.add(**ADA), desk.add(name="Bo")
+    for answer in (
+        desk.ask("POST", "/v1/people", {field: same}),
+        desk.ask("PATCH", f"/v1/people/{second['id']}", {field: same}),
+    ):
+        assert (answer.status, answer.json["type"]) == (409, "urn:misentinel:problem:conflict")
+        assert answer.json["field"] == field
+        assert "ada" not in answer.text.lower()
+    changed = desk.ask("PATCH", f"/v1/people/{first['id']}", {field: same})
+    assert changed.status == 200
+
+
+def test_an_internationalised_domain_is_the_same_in_both_writings(desk: Desk) -> None:
+    desk.add(email="jo@bücher.example")
+    assert desk.ask("POST", "/v1/people", {"email": "jo@xn--bcher-kva.example"}).status == 409
+
+
+def test_the_case_of_an_external_id_counts_and_its_composition_does_not(desk: Desk) -> None:
+    desk.add(external_id="Zoë")
+    assert desk.ask("POST", "/v1/people", {"external_id": "zoë"}).status == 201
+    assert desk.ask("POST", "/v1/people", {"external_id": "Zoe\u0308"}).status == 409
+
+
+def test_a_value_given_up_is_free_again(desk: Desk) -> None:
+    ada = desk.add(email="ada@example.com", external_id="a")
+    desk.ask("PATCH", f"/v1/people/{ada['id']}", {"email": None, "external_id": "b"})
+    bo = desk.add(email="ada@example.com", external_id="a")
+    desk.ask("DELETE", f"/v1/people/{bo['id']}")
+    assert desk.ask("PATCH", f"/v1/people/{ada['id']}", {"email": "ada@example.com", "external_id": "a"}).status == 200
+    assert len(desk.items("unique#")) == 2
+
+
+def test_an_upsert_adds_then_changes_then_writes_nothing(desk: Desk) -> None:
+    first = desk.ask("PUT", "/v1/people", {"external_id": "a", "name": "Ada"})
+    assert (first.status, first.headers["Location"]) == (201, f"/v1/people/{first.json['id']}")
+    second = desk.ask("PUT", "/v1/people", {"external_id": "a", "email": "ada@example.com"})
+    assert (second.status, second.json["id"], second.json["name"]) == (200, first.json["id"], "Ada")
+    third = desk.ask("PUT", "/v1/people", {"email": "ADA@example.com", "name": "Ada"})
+    assert (third.status, third.json["email"]) == (200, "ADA@example.com")
+    with desk.home.counted() as calls:
+        again = desk.ask("PUT", "/v1/people", {"email": "ADA@example.com", "name": "Ada"})
+    assert (again.status, again.headers["ETag"], again.json) == (200, third.headers["ETag"], third.json)
+    assert calls == ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    assert len(desk.items("person#")) == 1
+    for record in desk.home.records(desk.tenant):
+        ocsf.validate(record)
+
+
+def test_an_upsert_never_gives_one_persons_values_to_another(desk: Desk) -> None:
+    desk.add(external_id="a", email="ada@example.com")
+    desk.add(external_id="b", email="bo@example.com")
+    two = desk.ask("PUT", "/v1/people", {"external_id": "a", "email": "bo@example.com"})
+    assert (two.status, two.json["field"]) == (409, "email")
+    third = desk.ask("PUT", "/v1/people", {"external_id": "c", "email": "bo@example.com"})
+    assert (third.status, third.json["field"]) == (409, "email")
+    adopted = desk.add(email="cy@example.com")
+    found = desk.ask("PUT", "/v1/people", {"external_id": "c", "email": "cy@example.com"})
+    assert (found.status, found.json["id"], found.json["external_id"]) == (200, adopted["id"], "c")
+    assert desk.ask("PUT", "/v1/people", {"name": "Nobody"}).status == 422
+    assert desk.ask("PUT", "/v1/people", {"external_id": "new"}, headers={"If-Match": "*"}).status == 412
+
+
+def test_a_change_that_changes_nothing_writes_nothing(desk: Desk) -> None:
+    desk.declare("seats", "number")
+    made = desk.add(**ADA, attributes={"seats": 1})
+    etag = desk.ask("GET", f"/v1/people/{made['id']}").headers["ETag"]
+    answer = desk.ask("PATCH", f"/v1/people/{made['id']}", {"name": "Ada", "attributes": {"seats": 1.0}})
+    assert (answer.json, answer.headers["ETag"]) == (made, etag)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"phone": "020 7946 0018"},
+        {"phone": "+0123456789"},
+        {"phone": "+44"},
+        {"locale": "english"},
+        {"locale": ""},
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "../../etc/passwd"},
+        {"tags": ["Not A Tag"]},
+        {"tags": ["a"] * 11},
+        {"tags": None},
+        {"external_id": ""},
+        {"external_id": 5},
+        {"email": "nobody"},
+        {"attributes": {"undeclared": 1}},
+        {"attributes": None},
+        {"attributes": {"seats": "five"}},
+        {"attributes": {"seats": True}},
+        {"attributes": {"seats": 2**53}},
+        {"attributes": {"seats": 1e300}},
+        {"attributes": {"plan": 5}},
+        {"attributes": {"plan": "x" * 501}},
+        {"attributes": {"plan": "4111 1111 1111 1111"}},
+        {"attributes": {"plan": ["a"]}},
+        {"attributes": {"paying": 1}},
+        {"attributes": {"renews": "2026-12-01"}},
+        {"attributes": {"renews": "2026-02-30T00:00:00Z"}},
+        {"attributes": {"renews": "0001-01-01T00:00:00+23:59"}},
+        {"created_at": "2020-01-01T00:00:00Z"},
+        {"id": "x"},
+    ],
+)
+def test_what_is_not_valid_is_refused_and_nothing_is_kept(desk: Desk, wrong: dict[str, Any]) -> None:
+    desk.declare("plan", "string")
+    desk.declare("seats", "number")
+    desk.declare("paying", "boolean")
+    desk.declare("renews", "time")
+    for method, path, more in (
+        ("POST", "/v1/people", {"name": "Ada"}),
+        ("PUT", "/v1/people", {"email": "ada@example.com"}),
+    ):
+        answer = desk.ask(method, path, {**more, **wrong})
+        assert answer.status == 422, answer.text
+        assert answer.json["errors"]
+    assert desk.items("person#") == []
+
+
+def test_a_person_is_at_most_32_kb(desk: Desk) -> None:
+    for number in range(70):
+        desk.declare(f"text_{number}", "string")
+    answer = desk.ask("POST", "/v1/people", {"attributes": {f"text_{number}": "x" * 500 for number in range(70)}})
+    assert answer.status == 422
+    assert "32000" in answer.json["detail"]
+
+
+def test_what_a_request_costs(desk: Desk) -> None:
+    desk.declare("plan", "string", indexed=True)
+    desk.ask("GET", "/v1/people")
+    desk.add(attributes={"plan": "x"})
+    with desk.home.counted() as calls:
+        made = desk.add(**ADA, attributes={"plan": "pro"})
+    assert calls == ["dynamodb:GetItem", "dynamodb:TransactWriteItems"]
+    path = f"/v1/people/{made['id']}"
+    with desk.home.counted() as calls:
+        desk.ask("GET", path)
+    assert calls == ["dynamodb:GetItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    with desk.home.counted() as calls:
+        answer = desk.ask("PATCH", path, {"email": "new@example.com", "tags": ["other"], "attributes": {"plan": "max"}})
+    assert answer.status == 200
+    assert calls == ["dynamodb:GetItem", "dynamodb:GetItem", "dynamodb:TransactWriteItems"]
+    with desk.home.counted() as calls:
+        assert desk.ask("DELETE", path).json == {"status": "done", "job": None}
+    assert calls == ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:TransactWriteItems"]
+
+
+def test_nobody_without_the_permission_sees_or_changes_who_people_are(desk: Desk) -> None:
+    desk.declare("plan", "string")
+    desk.declare("salary", "number", personal=True)
+    made = desk.add(**ADA, attributes={"plan": "pro", "salary": 5})
+    analyst = desk.as_role(Role.ANALYST)
+    seen = analyst.ask("GET", f"/v1/people/{made['id']}").json
+    hidden = {"external_id", "email", "phone", "name"}
+    assert seen == {**{name: made[name] for name in made.keys() - hidden}, "attributes": {"plan": "pro"}}
+    assert analyst.ask("GET", "/v1/people").json["items"] == [seen]
+
+
+def test_a_person_is_deleted_with_all_that_is_kept_of_it(desk: Desk) -> None:
+    desk.declare("plan", "string", indexed=True)
+    body = {**ADA, "attributes": {"plan": "pro"}}
+    made = desk.ask("POST", "/v1/people", body, headers={"Idempotency-Key": "k"}).json
+    assert len(desk.items()) > 7
+    assert desk.ask("DELETE", f"/v1/people/{made['id']}").status == 200
+    assert desk.ask("GET", f"/v1/people/{made['id']}").status == 404
+    left = repr(desk.items())
+    assert made["id"] not in left
+    assert "ada" not in left.lower()
+    kinds = {item["pk"]["S"].partition("#")[0] for item in desk.items()}
+    assert kinds - {"rate"} == {"attributes", "idempotency"}
