@@ -76,7 +76,7 @@ OF_ANOTHER: dict[str, tuple[str, Callable[[Scene], str], object, int]] = {
     "remove a member": ("DELETE", lambda s: f"/v1/members/{_invited(s)}", None, 204),
     "read a record": ("GET", lambda s: f"/v1/audit/records/{s.record}", None, 200),
     "end a session": ("DELETE", lambda s: f"/v1/sessions/{_second_session(s)}", None, 204),
-    "delete a person": ("DELETE", lambda s: f"/v1/people/{_new_person(s)}", None, 204),
+    "delete a person": ("DELETE", lambda s: f"/v1/people/{_new_person(s)}", None, 200),
 }
 
 

@@ -20,6 +20,8 @@ OWNERS = {
     "/v1/members/{proxy+}": "Members",
     "/v1/people": "People",
     "/v1/people/{proxy+}": "People",
+    "/v1/attributes": "People",
+    "/v1/attributes/{proxy+}": "People",
     "/v1/audit/{proxy+}": "Audit",
 }
 REFUSED_BY_GATEWAY = {"refused", "throttled"}
