@@ -66,12 +66,16 @@ def whole_definitions() -> None:
 
 
 def address_of_the_connection() -> None:
-    """Tell functions who really connects: a client's own X-Forwarded-For would be believed, as AWS never does."""
+    """Tell functions who really connects, and by which name.
+
+    A client's own X-Forwarded-For would be believed, as AWS never does; AWS tells the API's domain name, too.
+    """
     build = apigateway_v1._build_lambda_event_v1
 
     def event_with_address(*arguments: Any, **named: Any) -> dict[str, Any]:
         event: dict[str, Any] = build(*arguments, **named)
         event["requestContext"]["identity"]["sourceIp"] = get_request_client_ip()
+        event["requestContext"]["domainName"] = event["headers"].get("host", "")
         return event
 
     apigateway_v1._build_lambda_event_v1 = event_with_address

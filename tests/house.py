@@ -16,11 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
-from misentinel import clock
+from misentinel import clock, refusals
 from misentinel.access import Role, Session, permissions_of
+from misentinel.access import settings as access_settings
 from misentinel.access.store import member_key, session_key
 from misentinel.access.tokens import issuer, public_keys
 from misentinel.limits import shares
+from misentinel.audit.model import MAX_RECORD_BYTES
+from misentinel.audit.packing import unpacked
 from misentinel.settings import REGION, settings
 from misentinel.tenancy import (
     PLATFORM,
@@ -39,6 +42,9 @@ from misentinel.tenancy import (
 from misentinel.tenancy.tables import table_definition
 
 ACCOUNT = "123456789012"
+DOMAIN = "api.misentinel.example"
+"""The name by which the API is called."""
+
 Door = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -126,7 +132,8 @@ class House:
     def records(self, tenant: str) -> list[dict[str, Any]]:
         """The records that wait in a tenant's inbox, the oldest first."""
         items = self.aws("dynamodb").scan(TableName=table_name(tenant, Suffix.INBOX))["Items"]
-        return [json.loads(item["record"]["S"]) for item in sorted(items, key=lambda item: str(item["uid"]["S"]))]
+        items.sort(key=lambda item: str(item["uid"]["S"]))
+        return [json.loads(unpacked(bytes(item["record"]["B"]), MAX_RECORD_BYTES)) for item in items]
 
     def ask(
         self,
@@ -156,7 +163,11 @@ class House:
             "multiValueQueryStringParameters": query,
             "body": raw if raw is not None else (json.dumps(body) if body is not None else None),
             "isBase64Encoded": False,
-            "requestContext": {"requestId": clock.uuid7(), "identity": {"sourceIp": address}},
+            "requestContext": {
+                "requestId": clock.uuid7(),
+                "domainName": DOMAIN,
+                "identity": {"sourceIp": address},
+            },
         }
         answer = door(event, context or LambdaContext())
         return Reply(answer["statusCode"], answer["headers"], answer["body"])
@@ -198,6 +209,8 @@ def forget_environment() -> None:
     registry._since.clear()
     registry._limits.clear()
     shares.ENVIRONMENT.forget()
+    access_settings.forget()
+    refusals.FLOOD.forget()
 
 
 @contextmanager

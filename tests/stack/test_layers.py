@@ -33,5 +33,5 @@ def test_every_function_has_the_same_layers(stack: Stack) -> None:
         for each in page["Functions"]
         if each["FunctionName"].startswith("ms-local-")
     }
-    assert len(found) == 9
+    assert len(found) == 10
     assert len(set(found.values())) == 1

@@ -7,7 +7,7 @@ import pytest
 from translated import ACCOUNT, REGION, Deployed, Statement, deployed, statements
 
 TENANT, OTHER, PLATFORM = "abcdefgh234567ab", "bbbbbbbb777777bb", "platformplatform"
-API_FUNCTIONS = ("Workspaces", "Sessions", "Members", "People", "Audit")
+API_FUNCTIONS = ("Workspaces", "Sessions", "Members", "Settings", "People", "Audit", "Docs")
 FUNCTIONS = (*API_FUNCTIONS, "Provisioner", "Sequencer", "Sweeper", "Refusals")
 TENANT_ROLES = ("TenantRole", "SignInRole", "LogRole")
 PLATFORM_FUNCTIONS = {"Workspaces", "Sessions", "Provisioner", "Sequencer", "Sweeper", "Refusals"}

@@ -219,6 +219,7 @@ def test_an_idempotency_key_gives_nothing_to_whoever_may_no_longer_ask(home: Hou
 
 def test_with_a_key_an_unknown_outcome_is_found_out(home: House, tenant: str, people: Any) -> None:
     token = home.signed_in(tenant)
+    home.ask(people, "GET", "/v1/people", token=token)
 
     def lose_answer(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="-")
@@ -232,11 +233,12 @@ def test_with_a_key_an_unknown_outcome_is_found_out(home: House, tenant: str, pe
     assert (found.status, unknown.json["type"]) == (201, "urn:misentinel:problem:outcome-unknown")
     assert home.ask(people, "POST", "/v1/people", **sent).json == found.json
     codes = [each["status_code"] for each in home.records(tenant)]
-    assert sorted(codes) == ["ok", "ok", "outcome-unknown", "replayed"]
+    assert sorted(codes) == ["ok", "ok", "ok", "outcome-unknown", "replayed"]
 
 
 def test_of_an_unknown_outcome_nobody_says_that_nothing_was_changed(home: House, tenant: str, people: Any) -> None:
     token = home.signed_in(tenant)
+    home.ask(people, "GET", "/v1/people", token=token)
 
     def lose_answer(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="-")

@@ -6,12 +6,14 @@ from typing import Any
 
 import ocsf
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from house import House, LambdaContext
 from logbook import sample
 
 from functions.refusals.handler import handler
 from misentinel import clock, refusals
 from misentinel.refusals.model import Refused, UnreadableMessageError, from_message
+from misentinel.refusals.sender import Gathering
 from misentinel.settings import settings
 from misentinel.tenancy import PLATFORM, aws
 
@@ -207,6 +209,11 @@ def test_an_attempt_that_was_let_in_is_a_success(home: House, time: clock.Frozen
         attempt(minute="2026-11-23").as_message(),
         Refused("2026-11-23T13:30", ADDRESS, "not an action", "ok").as_message(),
         '{"minute":"2026-11-23T13:30","address":1,"operation":"people.read","code":"ok"}',
+        attempt().as_message(0),
+        attempt().as_message(-1),
+        attempt().as_message(10**7),
+        attempt().as_message().replace('"code"', '"attempts":true,"code"'),
+        attempt().as_message().replace('"code"', '"attempts":1.5,"code"'),
     ],
 )
 def test_what_is_no_attempt_is_not_read(text: str) -> None:
@@ -215,4 +222,49 @@ def test_what_is_no_attempt_is_not_read(text: str) -> None:
 
 
 def test_a_message_is_read_as_it_was_sent() -> None:
-    assert from_message(attempt().as_message()) == attempt()
+    assert from_message(attempt().as_message()) == (attempt(), 1)
+    assert from_message(attempt().as_message(7)) == (attempt(), 7)
+
+
+def test_a_message_may_speak_of_many_attempts(home: House, time: clock.Frozen) -> None:
+    event = batch(attempt(), attempt())
+    event["Records"][0]["body"] = attempt().as_message(40)
+    assert deliver(event) == []
+    time.tick(180)
+    close()
+    assert counts(home) == [("people.read", "unauthenticated", 41)]
+
+
+def test_a_flood_is_one_message_at_once_and_one_for_the_rest(home: House, time: clock.Frozen) -> None:
+    del time
+    flood = Gathering()
+    with home.counted() as calls:
+        for _ in range(500):
+            flood.count(ADDRESS, "people.read", "too-many-requests")
+        flood.flush()
+        flood.flush()
+    assert calls == ["sqs:SendMessage"] * 2
+    received = home.aws("sqs").receive_message(QueueUrl=settings().refusals_queue_url, MaxNumberOfMessages=10)
+    told = [from_message(each["Body"]) for each in received["Messages"]]
+    assert sorted(attempts for _, attempts in told) == [1, 499]
+    assert {refused.code for refused, _ in told} == {"too-many-requests"}
+
+
+def test_what_the_queue_did_not_take_is_sent_the_next_time(home: House, time: clock.Frozen) -> None:
+    del time
+    flood = Gathering()
+
+    def lose(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="-")
+
+    events = aws("sqs").meta.events
+    flood.count(ADDRESS, "people.read", "too-many-requests")
+    flood.count(ADDRESS, "people.read", "too-many-requests")
+    events.register("before-call.sqs.SendMessage", lose)
+    flood.flush()
+    with pytest.raises(ReadTimeoutError):
+        flood.count("b" * 32, "people.read", "too-many-requests")
+    events.unregister("before-call.sqs.SendMessage", lose)
+    with home.counted() as calls:
+        flood.flush()
+    assert calls == ["sqs:SendMessage"]

@@ -9,18 +9,24 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from misentinel import clock, refusals
+from misentinel import clock, limits, refusals
 from misentinel.access import Permission, Public, find_caller, verify_token
+from misentinel.api import origins, preference
 from misentinel.api.idempotency import Answer, Idempotency
-from misentinel.api.problem import SECURITY_HEADERS, problem, refusal_of
+from misentinel.api.problem import SECURITY_HEADERS
+from misentinel.api.refusing import UNKNOWN, refused
 from misentinel.api.request import Request, current_request, reset_current, set_current, strict_json
 from misentinel.api.routes import Deprecation, Route, answering, pattern_of, query_names
-from misentinel.audit import Action, Actor, Happening, Outcome, Unit, working
-from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, OutcomeUnknown, Refusal, TooManyAttempts
-from misentinel.observability import MetricUnit, frames, logger, metrics
+from misentinel.api.trace import Trace
+from misentinel.audit import Action, Actor, Happening, Unit, working
+from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound
+from misentinel.observability import MetricUnit, logger, metrics
 from misentinel.tenancy import acting_as, address_hash
 
-_UNKNOWN = Action("requests.unknown")
+_PREFLIGHT = Action("requests.preflight")
+
+_CHANGES = {"POST", "PUT", "PATCH"}
+"""Methods whose answers may be minimal."""
 
 
 class Api:
@@ -96,20 +102,28 @@ class Api:
         """Answer one request: the Lambda handler."""
         started = clock.epoch_ms()
         request = Request.of(event)
+        trace = Trace.of(request.headers.get("traceparent"))
+        request.every_answer["traceparent"] = trace.header
         happening = Happening(
             tenant="",
-            action=_UNKNOWN,
+            action=UNKNOWN,
             request_id=request.request_id,
             context={"address": request.address, "user_agent": request.headers.get("user-agent", "")[:400]},
+            correlation=trace.trace if trace.given else "",
         )
         unit = Unit(happening, deadline_ms=started + context.get_remaining_time_in_millis())
-        with logger.append_context_keys(request_id=request.request_id):
+        with logger.append_context_keys(request_id=request.request_id, trace_id=trace.trace):
             answer = self._answer(request, unit, event, context)
             _observe(request, unit, answer.status, clock.epoch_ms() - started)
         return {
             "statusCode": answer.status,
-            "headers": {**SECURITY_HEADERS, **answer.headers, **request.every_answer, "X-Request-Id": request.request_id},
-            "body": answer.body,
+            "headers": {
+                **SECURITY_HEADERS,
+                **answer.headers,
+                **request.every_answer,
+                "X-Request-Id": request.request_id,
+            },
+            "body": "" if request.method == "HEAD" else answer.body,
             "isBase64Encoded": False,
         }
 
@@ -117,6 +131,10 @@ class Api:
         token = set_current(request)
         try:
             with unit.watched(), working(unit), ExitStack() as scope:
+                unit.happening.address_hash = address_hash(request.address)
+                origins.greet(request)
+                if origins.is_preflight(request):
+                    return _preflight(unit)
                 route = self._admit(request, unit, scope)
                 answer = self._resolve(request, event, context)
                 if request.method == "POST" and request.idempotency_key and unit.writes:
@@ -125,27 +143,29 @@ class Api:
                     unit.commit(happened=lambda: idempotency.is_of(unit))
                 else:
                     _commit(unit)
-                return answer
         except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-            return _refused(request, unit, error)
+            answer = refused(request, unit, error)
         finally:
             reset_current(token)
+        return preference.minimal(answer) if _may_be_minimal(request, unit) else answer
 
     def _admit(self, request: Request, unit: Unit, scope: ExitStack) -> Route:
         """Find the route, and let in whoever may use it; a path without a route is told to members only."""
-        unit.happening.address_hash = address_hash(request.address)
         here = [route for route in self.routes if route.pattern.fullmatch(request.path)]
         route = next((route for route in here if route.method == request.method), None)
         if route is not None:
             unit.happening.action = route.action
+            request.answer_is_needed = bool(route.never_kept)
             if route.deprecated is not None:
                 request.every_answer.update(route.deprecated.headers())
         if route is None or isinstance(route.needs, Permission):
             claims = verify_token(request.bearer)
             unit.direct(claims.tenant)
             unit.actor = Actor(member=claims.member, session=claims.session, is_mfa=True)
+            request.every_answer.update(limits.take(claims.tenant).headers())
             scope.enter_context(acting_as(claims.tenant))
             request.caller = find_caller(claims)
+            origins.admit(request, claims.tenant)
         if route is None:
             raise MethodNotAllowed(sorted({each.method for each in here})) if here else NotFound("path")
         if isinstance(route.needs, Permission) and not (request.caller and request.caller.may(route.needs)):
@@ -162,9 +182,10 @@ class Api:
         if request.failure is not None:
             raise request.failure
         status = request.reply_status or int(response["statusCode"])
+        if status == 204:  # noqa: PLR2004 - no content, and no type of it (RFC 9110, 15.3.5)
+            return Answer(status, dict(request.reply_headers), "")
         headers = {"Content-Type": "application/json", **request.reply_headers}
-        body = "" if status == 204 else str(response.get("body") or "")  # noqa: PLR2004 - RFC 9110, 15.3.5
-        return Answer(status, headers, body)
+        return Answer(status, headers, str(response.get("body") or ""))
 
 
 def _keep_failure(error: Exception) -> Response[str]:
@@ -180,45 +201,17 @@ def _commit(unit: Unit) -> None:
         refusals.count(unit.happening.address_hash, unit.happening.action.name, "ok")
 
 
-def _refused(request: Request, unit: Unit, error: Exception) -> Answer:
-    """Record a refusal and tell it; the same request's earlier answer goes before both."""
-    refusal = refusal_of(error)
-    if not isinstance(error, Refusal):
-        logger.error(
-            "request failed" if refusal.status >= 500 else "request refused",  # noqa: PLR2004 - HTTP's classes
-            error=type(error).__name__,
-            frames=frames(error.__traceback__) if refusal.status >= 500 else [],  # noqa: PLR2004
-        )
-    try:
-        kept = None if isinstance(error, Forbidden | OutcomeUnknown) else _kept_answer(request, unit)
-        if kept is not None:
-            unit.conclude("replayed", Outcome.SUCCESS)
-            return kept
-    except Refusal as reused:
-        refusal = reused
-    except Exception as failure:  # noqa: BLE001 - the store that holds the answer fails: say so
-        refusal = refusal_of(failure)
-    try:
-        if unit.tenant and not isinstance(refusal, TooManyAttempts):
-            unit.refuse(refusal.code)
-        else:
-            refusals.count(unit.happening.address_hash, unit.happening.action.name, refusal.code)
-    except Exception as failure:  # noqa: BLE001 - no record, no answer
-        logger.error("a refusal could not be recorded", error=type(failure).__name__)
-        if not isinstance(refusal, OutcomeUnknown):  # of which nobody may say that nothing was changed
-            refusal = refusal_of(failure)
-    return problem(refusal, request.request_id)
+def _preflight(unit: Unit) -> Answer:
+    """Answer a browser that asks if it may ask; counted, as all that nobody known asks."""
+    unit.happening.action = _PREFLIGHT
+    refusals.FLOOD.count(unit.happening.address_hash, _PREFLIGHT.name, "ok")
+    return Answer(204, origins.preflight_headers(), "")
 
 
-def _kept_answer(request: Request, unit: Unit) -> Answer | None:
-    if request.method != "POST" or not unit.tenant or not request.headers.get("idempotency-key"):
-        return None
-    if request.caller is None and unit.happening.action == _UNKNOWN:
-        return None
-    answer = Idempotency(request, unit.tenant).find()
-    if answer is None:
-        return None
-    return Answer(answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, answer.body)
+def _may_be_minimal(request: Request, unit: Unit) -> bool:
+    """Whether the client wants no body, and the answer is one of a change that needs none."""
+    changed = request.method in _CHANGES and (request.method != "POST" or unit.writes > 0)
+    return changed and not request.answer_is_needed and preference.wants_minimal(request.headers.get("prefer", ""))
 
 
 def _without(answer: Answer, names: tuple[str, ...]) -> Answer:

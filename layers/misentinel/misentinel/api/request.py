@@ -18,6 +18,9 @@ MAX_BODY = 1_000_000
 MAX_DEPTH = 32
 """How deep a JSON body may nest."""
 
+_REPLACED = "\ufffd"
+"""What a gateway puts in place of bytes that are not UTF-8: it hands over text, and what was sent is lost."""
+
 
 @dataclass
 class Request:
@@ -32,12 +35,14 @@ class Request:
     address: str
     headers: Mapping[str, str]
     query: Mapping[str, list[str]]
+    host: str = ""
     body: str = ""
     caller: Caller | None = None
     reply_status: int = 0
     reply_headers: dict[str, str] = field(default_factory=dict)
     every_answer: dict[str, str] = field(default_factory=dict)
     failure: Exception | None = None
+    answer_is_needed: bool = False
     answer_place: str = ""
 
     def answer_belongs_to(self, place: str) -> None:
@@ -57,6 +62,9 @@ class Request:
         """Read an API Gateway REST proxy event (payload format 1.0)."""
         context = event.get("requestContext") or {}
         headers = {str(k).lower(): str(v) for k, v in (event.get("headers") or {}).items()}
+        for name, values in (event.get("multiValueHeaders") or {}).items():
+            if len(values) > 1:  # the gateway's `headers` has the last of them: nobody hides the others behind it
+                headers[str(name).lower()] = ", ".join(str(value) for value in values)
         return cls(
             method=str(event.get("httpMethod", "")).upper(),
             path=str(event.get("path", "")),
@@ -64,6 +72,7 @@ class Request:
             address=str((context.get("identity") or {}).get("sourceIp", "")),
             headers=headers,
             query={k: list(v) for k, v in (event.get("multiValueQueryStringParameters") or {}).items()},
+            host=str(context.get("domainName", "")),
         )
 
     def read_body(self, event: Mapping[str, Any]) -> None:
@@ -119,6 +128,8 @@ class Request:
 def _body(event: Mapping[str, Any]) -> str:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
+        if _REPLACED in body:
+            raise BadRequest("Send the body as JSON in UTF-8; if you mean the character U+FFFD, write it \\ufffd.")
         return str(body)
     try:
         return base64.b64decode(body, validate=True).decode()

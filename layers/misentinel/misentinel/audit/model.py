@@ -120,7 +120,10 @@ class Actor:
 
 @dataclass(slots=True)
 class Happening:
-    """What is known of an action while it runs; `record` makes the record of it."""
+    """What is known of an action while it runs; `record` makes the record of it.
+
+    ``correlation`` is the id of the client's own trace, if it sent one.
+    """
 
     tenant: str
     action: Action
@@ -133,6 +136,7 @@ class Happening:
     count: int = 0
     time_ms: int = field(default_factory=clock.epoch_ms)
     context: dict[str, str] = field(default_factory=dict)
+    correlation: str = ""
 
     def touch(self, kind: str, uid: str, fields: Iterable[str] = ()) -> None:
         """Note a resource and the names of its changed fields; again for the same one adds names."""
@@ -169,6 +173,8 @@ def record(what: Happening, uid: str) -> dict[str, Any]:
         "time": what.time_ms,
         "type_uid": action.event_class * 100 + action.activity_id,
     }
+    if what.correlation:
+        event["metadata"]["correlation_uid"] = what.correlation
     if what.count:
         event["count"] = what.count
     resources = [_resource(each) for each in list(what.resources.values())[:MAX_RESOURCES]]

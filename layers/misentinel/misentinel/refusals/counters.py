@@ -1,6 +1,6 @@
 """The counters in the platform's ``-data``: one per address, minute, operation and end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -24,7 +24,7 @@ class Counter(DataModel):
     attempts = NumberAttribute()
 
 
-def add(groups: Mapping[Refused, Sequence[str]]) -> None:
+def add(groups: Mapping[Refused, Mapping[str, int]]) -> None:
     """Add to at most 100 counters in one transaction, once for the same messages.
 
     The token (valid for 10 minutes, TransactWriteItems) makes a batch that is delivered again change nothing.
@@ -32,7 +32,7 @@ def add(groups: Mapping[Refused, Sequence[str]]) -> None:
     Parameters
     ----------
     groups
-        Message ids by what they count.
+        How many attempts each message tells, by message id, by what they count.
     """
     ids = sorted(each for group in groups.values() for each in group)
     token = sha256("\n".join(ids).encode()).hexdigest()[:36]
@@ -47,7 +47,7 @@ def add(groups: Mapping[Refused, Sequence[str]]) -> None:
                     Counter.address.set(refused.address),
                     Counter.operation.set(refused.operation),
                     Counter.code.set(refused.code),
-                    Counter.attempts.add(len(messages)),
+                    Counter.attempts.add(sum(messages.values())),
                 ],
             )
 

@@ -31,7 +31,7 @@ def count_batch(event: Mapping[str, Any]) -> dict[str, Any]:
     dict
         ``batchItemFailures``, as SQS event source mappings take it.
     """
-    attempts: dict[str, Refused] = {}
+    attempts: dict[str, tuple[Refused, int]] = {}
     failed: list[str] = []
     for message in event["Records"]:
         try:
@@ -46,7 +46,7 @@ def count_batch(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
 
-def _add(groups: dict[Refused, list[str]]) -> list[str]:
+def _add(groups: dict[Refused, dict[str, int]]) -> list[str]:
     """Add to the counters; the ids of the messages that were not counted."""
     for attempt in range(ATTEMPTS):
         try:

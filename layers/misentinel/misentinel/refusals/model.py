@@ -10,6 +10,9 @@ from misentinel.audit.model import Action
 MAX_LENGTH = 100
 """Characters of an address hash, an operation or a code at most."""
 
+MAX_ATTEMPTS = 1_000_000
+"""Attempts of which one message may speak."""
+
 
 class UnreadableMessageError(ValueError):
     """A message of the queue that is no attempt; it holds nothing of its content."""
@@ -27,9 +30,10 @@ class Refused:
     operation: str
     code: str
 
-    def as_message(self) -> str:
-        """The queue's message."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def as_message(self, attempts: int = 1) -> str:
+        """The queue's message of so many alike attempts."""
+        several = {"attempts": attempts} if attempts != 1 else {}
+        return json.dumps({**asdict(self), **several}, separators=(",", ":"))
 
     @property
     def started_ms(self) -> int:
@@ -37,8 +41,8 @@ class Refused:
         return int(datetime.fromisoformat(f"{self.minute}:00Z").timestamp()) * 1000
 
 
-def from_message(text: str) -> Refused:
-    """Read a message of the queue.
+def from_message(text: str) -> tuple[Refused, int]:
+    """Read a message of the queue: what was attempted, and how often.
 
     Raises
     ------
@@ -46,15 +50,18 @@ def from_message(text: str) -> Refused:
         It is no attempt.
     """
     try:
-        refused = Refused(**json.loads(text))
+        said = json.loads(text)
+        attempts = said.pop("attempts", 1)
+        refused = Refused(**said)
         Action(refused.operation)
         fits = all(isinstance(each, str) and len(each) <= MAX_LENGTH for each in asdict(refused).values())
-        if not fits or minute_of(refused.started_ms // 1000) != refused.minute:
+        counts = type(attempts) is int and 1 <= attempts <= MAX_ATTEMPTS
+        if not fits or not counts or minute_of(refused.started_ms // 1000) != refused.minute:
             raise UnreadableMessageError
-    except (ValueError, TypeError) as error:
+    except (AttributeError, ValueError, TypeError) as error:
         message = "not an attempt"
         raise UnreadableMessageError(message) from error
-    return refused
+    return refused, attempts
 
 
 def minute_of(epoch: int) -> str:
@@ -62,9 +69,9 @@ def minute_of(epoch: int) -> str:
     return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M}"
 
 
-def tally(attempts: Mapping[str, Refused]) -> dict[Refused, list[str]]:
-    """Message ids by what they count, in a fixed order."""
-    groups: dict[Refused, list[str]] = {}
-    for message_id, refused in sorted(attempts.items(), key=lambda each: (each[1], each[0])):
-        groups.setdefault(refused, []).append(message_id)
+def tally(messages: Mapping[str, tuple[Refused, int]]) -> dict[Refused, dict[str, int]]:
+    """How many attempts each message tells, by message id, by what they count; in a fixed order."""
+    groups: dict[Refused, dict[str, int]] = {}
+    for message_id, (refused, attempts) in sorted(messages.items(), key=lambda each: (each[1][0], each[0])):
+        groups.setdefault(refused, {})[message_id] = attempts
     return groups
