@@ -78,7 +78,7 @@ def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
     if parameter["in"] == "path":
         what = name.removesuffix("_id").removesuffix("_uid").replace("_", " ")
         schema = {**_ID_SCHEMA, **schema}
-        schema.setdefault("examples", [_ID])
+        schema.setdefault("examples", [_ID if name.endswith("id") else name])
         described = described or (f"The {what}'s id." if name.endswith("id") else f"The {what}.")
     elif name in _QUERY:
         words, example = _QUERY[name]

@@ -12,12 +12,6 @@ REQUEST_ID = "4f0c2a1e-8f6d-4b5e-9c37-2d1b7a6e5f40"
 _GIVEN: dict[str, Any] = {"allowed": ["GET", "POST"], "limit": 1_000_000, "retry_after": 30}
 """What the examples of refusals are made with that need something to be made."""
 
-_BY_THE_GATEWAY: dict[int, tuple[tuple[str, str, str], ...]] = {
-    403: (("refused", "The request was refused", "This request is not allowed."),),
-    429: (("throttled", "Too many requests", "Wait a second, then try again."),),
-}
-"""What only API Gateway refuses: code, title and detail."""
-
 _WORDS = {
     400: "The request could not be read.",
     401: "Nobody known is asking.",
@@ -103,8 +97,6 @@ def _examples(status: int) -> dict[str, dict[str, Any]]:
         ]
         made = kind(**{name: _GIVEN[name] for name in needed})
         found[kind.code] = _value(kind.code, made.title, made.detail, status, made.extra)
-    for code, title, detail in _BY_THE_GATEWAY.get(status, ()):
-        found[code] = _value(code, title, detail, status, {})
     return {
         code: {"summary": value["title"], "value": value} for code, value in sorted(found.items(), key=lambda x: x[0])
     }
