@@ -20,6 +20,7 @@ from botocore.config import Config
 from local.client import Answer
 from local.place import ACCOUNT, REGION
 from local.stack import Stack, eventually
+from misentinel.audit.packing import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,10 +67,15 @@ def settle(stack: Stack, tenant: str, *, seconds: float = 60) -> list[dict[str, 
 
 def records(stack: Stack, tenant: str) -> list[dict[str, Any]]:
     """The records of a tenant's log, in their order; each is one of OCSF's."""
-    found = [json.loads(item["record"]["S"]) for item in items(stack, table(tenant, "log")) if "record" in item]
+    found = [json.loads(text_of(item)) for item in items(stack, table(tenant, "log")) if "record" in item]
     for record in found:
         ocsf.validate(record)
     return sorted(found, key=lambda record: int(record["metadata"]["sequence"]))
+
+
+def text_of(item: dict[str, Any], attribute: str = "record") -> str:
+    """What an item of a log or an inbox holds packed."""
+    return unpacked(bytes(item[attribute]["B"]), 1_000_000)
 
 
 def forget_addresses(stack: Stack) -> None:

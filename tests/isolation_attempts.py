@@ -11,6 +11,7 @@ from deployed import SUFFIXES, Identity, items, root, table
 from local.stack import Stack
 from misentinel import clock
 from misentinel.audit import Action, Happening, canonical, record
+from misentinel.audit.packing import packed
 
 ITEM = {"pk": {"S": "attempt"}, "sk": {"S": "attempt"}}
 """What lies in each tenant's ``-data`` and ``-secrets`` for attempts to reach for."""
@@ -144,6 +145,16 @@ def query_log(index: str, attribute: str) -> Call:
     return call
 
 
+def query_marks() -> Call:
+    """A query of a log's marks by the day of a record that lies there."""
+
+    def call(who: Identity, own: str, aim: str) -> Any:
+        found = root(who.stack).aws("dynamodb").get_item(TableName=table(aim, "log"), Key=RECORD)["Item"]
+        return query("log", {"pk": {"S": f"marks#{found['time_key']['S'][:10]}"}})(who, own, aim)
+
+    return call
+
+
 def scan(suffix: str, index: str = "") -> Call:
     return lambda who, _own, aim: who.aws("dynamodb").scan(
         TableName=table(aim, suffix), **({"IndexName": index} if index else {})
@@ -159,9 +170,9 @@ def _item(suffix: str, tenant: str) -> dict[str, Any]:
     if suffix == "inbox":
         uid = clock.uuid7()
         event = record(Happening(tenant, Action("attempts.create"), clock.uuid7()), uid)
-        return {"uid": {"S": uid}, "record": {"S": canonical(event)}, "context": {"S": "{}"}}
+        return {"uid": {"S": uid}, "record": {"B": packed(canonical(event))}}
     if suffix == "log":
-        return {"pk": {"S": f"context#{clock.uuid7()}"}, "sk": {"S": "context"}, "context": {"S": "{}"}}
+        return {"pk": {"S": f"contexts#{clock.uuid7()}"}, "sk": {"S": "contexts"}, "contexts": {"B": packed("[]")}}
     return {**ITEM, "pk": {"S": f"attempt#{secrets.token_hex(4)}"}, "value": UNTOUCHED}
 
 

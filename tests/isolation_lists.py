@@ -15,6 +15,7 @@ from isolation_attempts import (
     put,
     query,
     query_log,
+    query_marks,
     scan,
     stream,
     transact,
@@ -27,7 +28,7 @@ def _all(role: str, may: str, calls: dict[str, Call]) -> list[Attempt]:
     return [Attempt(role, name, call, may or role) for name, call in calls.items()]
 
 
-CONTEXT = {"pk": {"S": "context#nobody"}, "sk": {"S": "context"}}
+CONTEXT = {"pk": {"S": "contexts#nobody"}, "sk": {"S": "contexts"}}
 NOWHERE = {"pk": {"S": "records#9999999999"}, "sk": {"S": "nowhere"}}
 
 ACROSS = [
@@ -58,7 +59,7 @@ ACROSS = [
             "get foreign records in a batch": batch_get("log"),
             "get own and foreign records in a batch": batch_get("log", with_own=True),
             "query a foreign log": query("log"),
-            "query a foreign log by time": query_log("by_time", "day"),
+            "query a foreign log's marks": query_marks(),
             "query a foreign log by actor": query_log("by_actor", "actor_month"),
             "query a foreign log by resource": query_log("by_resource", "resource_month"),
         },

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ocsf
-from deployed import head, items, table
+from deployed import head, items, table, text_of
 
 from local.client import Answer
 from local.stack import Stack, eventually
@@ -98,7 +98,7 @@ def _read(stack: Stack, tenant: str) -> Books:
     rows = sorted(
         (row for row in items(stack, table(tenant, "log")) if "record" in row), key=lambda row: row["sk"]["S"]
     )
-    records = [json.loads(row["record"]["S"]) for row in rows]
+    records = [json.loads(text_of(row)) for row in rows]
     now = head(stack, tenant)
     assert [int(row["sk"]["S"]) for row in rows] == list(range(now["size"])), "a place is missing or twice"
     assert now["published"] == now["size"]

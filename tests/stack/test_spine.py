@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import ocsf
 import pytest
-from deployed import Visitor, archived, items, settle, table
+from deployed import Visitor, archived, items, settle, table, text_of
 
 from local.client import Answer, Client, RefusedError
 from local.stack import Stack, eventually
@@ -332,5 +332,5 @@ def test_the_records_text_is_canonical(stack: Stack, owner: Client) -> None:
     settle(stack, owner.tenant)
     for item in items(stack, table(owner.tenant, "log")):
         if "record" in item:
-            text = item["record"]["S"]
+            text = text_of(item)
             assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -2,15 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import ocsf
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from house import House
 from hypothesis import given
 from hypothesis import strategies as st
 from pynamodb.attributes import UnicodeAttribute
+from urllib3 import HTTPResponse
 
 from misentinel import clock
 from misentinel.audit import Action, Actor, Happening, Unit, canonical, record, unit_of_work
@@ -70,6 +79,40 @@ def test_a_pure_read_leaves_its_record_by_one_put(home: House, tenant: str) -> N
         unit.commit()
     assert calls == ["dynamodb:PutItem"]
     assert [each["api"]["operation"] for each in home.records(tenant)] == ["things.read"]
+
+
+def told(status: int, code: str) -> AWSResponse:
+    """An answer of DynamoDB's that refuses."""
+    text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode()
+    body = HTTPResponse(BytesIO(text), preload_content=False)
+    return AWSResponse("-", status, HTTPHeaders(), body)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sent"),
+    [
+        (ReadTimeoutError(endpoint_url="-"), 1),
+        (ConnectionClosedError(endpoint_url="-"), 1),
+        (told(500, "InternalServerError"), 1),
+        (told(503, "ServiceUnavailable"), 1),
+        (ConnectTimeoutError(endpoint_url="-"), 2),
+        (EndpointConnectionError(endpoint_url="-"), 2),
+        (told(400, "ProvisionedThroughputExceededException"), 2),
+    ],
+    ids=lambda value: getattr(value, "status_code", type(value).__name__),
+)
+def test_a_lone_record_that_may_be_there_is_not_sent_again(home: House, tenant: str, fault: Any, sent: int) -> None:
+    """The sequencer may have placed the first one meanwhile, and would give the second a place too."""
+    tries: list[str] = []
+    aws("dynamodb").meta.events.register("before-send.dynamodb.PutItem", lambda **_: tries.append("-"))
+    failing("PutItem", [fault])
+    if sent == 1:
+        with pytest.raises(Unavailable):
+            a_unit(tenant, "things.read").commit()
+    else:
+        a_unit(tenant, "things.read").commit()
+        assert len(home.records(tenant)) == 1
+    assert len(tries) == sent
 
 
 def test_a_failed_condition_changes_nothing_and_raises_what_the_write_named(home: House, tenant: str) -> None:

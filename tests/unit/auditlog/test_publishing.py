@@ -6,12 +6,13 @@ from typing import Any
 import ocsf
 import pytest
 from house import House, LambdaContext
-from logbook import Bus, check_log, happen, inserts, leave, sample
+from logbook import Bus, check_log, happen, inserts, leave, sample, told
 
 from functions.sequencer.handler import handler as sequencer
 from functions.sweeper.handler import handler as sweeper
 from misentinel import clock
 from misentinel.auditlog import publisher, sweep
+from misentinel.auditlog.model import MAX_CONTEXT_BYTES
 from misentinel.auditlog.publisher import REQUEST_BYTES, NotPublishedError, in_requests, publish
 from misentinel.auditlog.store import Log
 from misentinel.observability import logger
@@ -192,14 +193,20 @@ def test_records_on_both_sides_of_a_partition_are_read_in_order(home: House, mon
     check_log(tenant, uids, bus.uids)
 
 
-def test_a_record_and_its_context_fit_an_entry_or_go_without_it(home: House) -> None:
+def test_a_context_of_more_than_4_kib_is_not_kept_and_its_record_is(home: House) -> None:
     tenant, bus = home.tenant(), Bus()
-    happen(tenant, 2)
-    for record in inserts(home, tenant)["Records"]:
+    happen(tenant, 3)
+    for size, record in zip(
+        (MAX_CONTEXT_BYTES - 18, MAX_CONTEXT_BYTES, 1), inserts(home, tenant)["Records"], strict=True
+    ):
         image = record["dynamodb"]["NewImage"]
-        leave(tenant, image["uid"]["S"], image["record"]["S"], json.dumps({"user_agent": "x" * 300_000}))
+        leave(tenant, image["uid"]["S"], told(image, "record"), json.dumps({"user_agent": "x" * size}))
     sequencer(inserts(home, tenant), LambdaContext())
-    assert [entry["context"] for entry in bus.taken] == [None, None]
+    assert sorted(len((entry["context"] or {}).get("user_agent", "")) for entry in bus.taken) == [
+        0,
+        1,
+        MAX_CONTEXT_BYTES - 18,
+    ]
 
 
 def test_requests_keep_the_limits_of_the_bus() -> None:

@@ -28,8 +28,9 @@ from misentinel.audit.model import (
     canonical,
     record,
 )
+from misentinel.audit.packing import packed
 from misentinel.errors import Conflict, OutcomeUnknown, Refusal, Unavailable
-from misentinel.tenancy import CALL_MS, OutsideTenantError, acting_as, bind, connection
+from misentinel.tenancy import CALL_MS, OutsideTenantError, acting_as, bind, connection, sent_once
 
 MAX_WRITES = 40
 """More writes than this are a job: accepted, and run in transactions of its own."""
@@ -247,11 +248,13 @@ class Unit:
             raise OutsideTenantError(message)
         text = canonical(record(self.happening, self.uid), MAX_RECORD_BYTES - SEQUENCE_BYTES)
         context = json.dumps(self.happening.context, separators=(",", ":"), ensure_ascii=False)
-        item: InboxItem = bind(InboxItem, self.tenant)(self.uid, record=text, context=context)
+        kept = packed(context) if self.happening.context else None
+        item: InboxItem = bind(InboxItem, self.tenant)(self.uid, record=packed(text), context=kept)
         return item
 
     def _put_record(self) -> None:
-        with acting_as(self.tenant):
+        # A record that is sent again may come after the first one got its place and left the inbox: it would get two.
+        with acting_as(self.tenant), sent_once():
             try:
                 self._inbox_item().save()
             except PutError as error:

@@ -72,9 +72,7 @@ def publish(
 
 def detail(placed: Placed) -> str:
     """What a listener gets of a record: ``record`` and, if it is kept, ``context``; both are JSON already."""
-    record = placed.entry.record
-    text = f'{{"context":{placed.context or "null"},"record":{record}}}'
-    return text if _size(text) <= REQUEST_BYTES else f'{{"context":null,"record":{record}}}'
+    return f'{{"context":{placed.context or "null"},"record":{placed.entry.record}}}'
 
 
 def _between(log: Log, start: int, stop: int, at_hand: Mapping[int, Placed]) -> list[Placed]:
@@ -82,8 +80,8 @@ def _between(log: Log, start: int, stop: int, at_hand: Mapping[int, Placed]) -> 
     if all(index in at_hand for index in range(start, stop)):
         return [at_hand[index] for index in range(start, stop)]
     entries = log.between(start, stop)
-    contexts = log.contexts(entry.uid for entry in entries)
-    return [Placed(entry, contexts.get(entry.uid, "")) for entry in entries]
+    contexts = log.contexts(entries)
+    return [Placed(entry, contexts.get(entry.index, "")) for entry in entries]
 
 
 def in_requests(details: Iterable[str]) -> Iterator[list[int]]:

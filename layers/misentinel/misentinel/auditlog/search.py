@@ -1,4 +1,4 @@
-"""Finding records again: by time, actor or resource from the indexes, by the rest over a bounded page."""
+"""Finding records again: by actor or resource from the indexes, by time from the marks, by the rest over a bounded page."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pydantic import Field
 from misentinel import clock
 from misentinel.api import Cursor, Page
 from misentinel.audit import EventClass, Outcome, unit
-from misentinel.auditlog.model import Entry, actor_of, index_of, moment_of
+from misentinel.auditlog.model import Entry, Mark, actor_of, epoch_ms_of, index_of, mark_keys, moment_of
 from misentinel.auditlog.store import Log
 from misentinel.errors import Invalid, NotFound
 from misentinel.schema import JsonObject, Resource
@@ -21,7 +21,7 @@ EXAMINED = 1_000
 """Records that one request looks at; what is left is behind the cursor, even if the page is not full."""
 
 QUERIES = 32
-"""Index partitions (days, months) that one request looks into."""
+"""Queries that one request makes: of days, of months, of more of them where a day has many records."""
 
 PAGE_BYTES = 4_000_000
 """Bytes of records in one answer; Lambda sends 6 MB at most."""
@@ -31,6 +31,8 @@ SPAN = timedelta(days=31)
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 """No record is older."""
+
+_FAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 FIND_AT_ONCE = 100
 """Keys read from an index at a time where filters leave some out."""
@@ -73,10 +75,10 @@ class Query:
 
     @property
     def index(self) -> str:
-        """The index that answers it."""
+        """The index that answers it; none where the marks do."""
         if self.resource:
             return "by_resource"
-        return "by_actor" if self.actor else "by_time"
+        return "by_actor" if self.actor else ""
 
     @property
     def is_filtered(self) -> bool:
@@ -92,12 +94,11 @@ class Query:
             and (not self.resource or self.actor in (None, actor_of(event)))
         )
 
-    def partitions(self, first: date, last: date) -> Iterator[tuple[str, date]]:
-        """The index's partitions between two days, the newest first, and the day that each begins with."""
-        owner = self.resource or self.actor
+    def partitions(self, first: date, last: date) -> Iterator[date]:
+        """The days that the partitions between two days begin with, the newest first: of months, of days by time."""
         while last >= first:
-            begin = last.replace(day=1) if owner else last
-            yield (f"{owner}#{begin:%Y-%m}" if owner else f"{begin:%Y-%m-%d}"), begin
+            begin = last.replace(day=1) if self.index else last
+            yield begin
             last = begin - timedelta(days=1)
 
 
@@ -122,16 +123,21 @@ class FoundWithContext(Found):
 
 @dataclass(slots=True)
 class _Walk:
-    """A search under way: between ``first`` and ``below`` (keys; the latter not included), newest first."""
+    """A search under way: between ``first`` and ``below`` (keys; the latter not included), newest first.
+
+    A key is a time, or that of a record which the search came by: its time and place in an index, by time its minute
+    and place. ``is_through`` tells whether the partition looked at last has no more.
+    """
 
     first: str
     below: str
     examined: int = 0
     queries: int = 0
+    is_through: bool = False
 
     @property
     def last(self) -> str:
-        """The greatest key before ``below``: `between` of DynamoDB includes both ends."""
+        """The greatest key of an index before ``below``: `between` of DynamoDB includes both ends."""
         moment, _, index = self.below.partition("#")
         if not index:
             return moment
@@ -140,13 +146,43 @@ class _Walk:
     @property
     def last_day(self) -> date:
         """The day of the last millisecond before ``below``."""
+        return self._last_moment.date()
+
+    @property
+    def _last_moment(self) -> datetime:
         moment, _, index = self.below.partition("#")
-        return (datetime.fromisoformat(moment) - timedelta(milliseconds=0 if index else 1)).date()
+        return _time(moment) - timedelta(milliseconds=0 if index else 1)
+
+    def marks_of(self, day: date) -> tuple[str, str]:
+        """The sort keys between which a day's marks lie that may be of records before ``below``."""
+        begin = _time(self.first)
+        first = f"{begin:%H:%M}#" if begin.date() == day else "0"
+        if self.last_day != day:
+            return first, "~"
+        _, _, index = self.below.partition("#")
+        minute = f"{self._last_moment:%H:%M}"
+        if not index:
+            return first, f"{minute}#~"
+        return first, f"{minute}#{int(index) - 1:012d}" if int(index) else f"{minute}#"
 
     @property
     def is_over(self) -> bool:
-        """Whether this request has looked at enough."""
-        return self.examined >= EXAMINED or self.queries >= QUERIES
+        """Whether there is no time left between the two keys."""
+        return "#" not in self.below and self.below <= self.first
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether this request may look at more."""
+        return self.examined < EXAMINED and self.queries < QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Where a walk goes next: places with their keys; the key that all of it ends at; whether the partition does."""
+
+    places: list[tuple[int, str]]
+    below: str
+    is_end: bool
 
 
 class Records:
@@ -191,14 +227,13 @@ class Records:
             moment = moment_of(uid)
         except ValueError:
             raise RecordNotFound from None
-        instant = clock.rfc3339(moment)
-        keys = self._log.find("by_time", instant[:10], instant, f"{instant}#~", AT_ONE_MOMENT)
-        if not keys:
+        found = _at_moment(self._log.marks(f"{moment:%Y-%m-%d}", *_minute(moment)), epoch_ms_of(uid))
+        if not found:
             raise RecordNotFound
-        entries, contexts = self._log.read((index_of(key) for key in keys), [uid])
+        entries, contexts = self._log.read(found, set(found.values()))
         for entry in entries.values():
             if entry.uid == uid:
-                context = contexts.get(uid)
+                context = contexts.get(entry.index)
                 return FoundWithContext(
                     sequence=entry.index,
                     record=json.loads(entry.record),
@@ -209,36 +244,64 @@ class Records:
     def _collect(self, query: Query, walk: _Walk, limit: int, found: list[Found]) -> bool:
         """Walk the partitions until the page is full or enough was looked at; whether nothing is left."""
         room = PAGE_BYTES
-        for partition, begin in query.partitions(date.fromisoformat(walk.first[:10]), walk.last_day):
-            for entry in self._entries(query, partition, walk, limit - len(found)):
+        if walk.is_over:
+            return True
+        for begin in query.partitions(date.fromisoformat(walk.first[:10]), walk.last_day):
+            for key, entry in self._entries(query, begin, walk, limit - len(found)):
                 room -= len(entry.record)
                 if room < 0 and found:
                     return False
-                walk.below = entry.time_key
+                walk.below = key
                 event = json.loads(entry.record)
                 if query.matches(event):
                     found.append(Found(sequence=entry.index, record=event))
                 if len(found) == limit:
                     return False
-            if walk.examined >= EXAMINED:
-                return False
-            walk.below = f"{begin:%Y-%m-%d}T00:00:00.000Z"
-            if walk.is_over and walk.below > walk.first:
+            if not walk.is_through or not (walk.may_go_on or walk.is_over):
                 return False
         return True
 
-    def _entries(self, query: Query, partition: str, walk: _Walk, wanted: int) -> Iterator[Entry]:
-        """The records that one partition of the index names, newest first, while enough is not looked at."""
-        while walk.examined < EXAMINED:
+    def _entries(self, query: Query, begin: date, walk: _Walk, wanted: int) -> Iterator[tuple[str, Entry]]:
+        """The records of one partition with their keys, newest first, while enough is not looked at."""
+        walk.is_through = False
+        while walk.may_go_on:
             portion = min(FIND_AT_ONCE if query.is_filtered else wanted, EXAMINED - walk.examined)
-            keys = self._log.find(query.index, partition, walk.first, walk.last, portion)
+            steps = (self._by_index if query.index else self._by_time)(query, begin, walk, portion)
             walk.queries += 1
-            walk.examined += len(keys)
-            entries = self._log.at(index_of(key) for key in keys) if keys else {}
-            for key in keys:
-                yield entries[index_of(key)]
-            if len(keys) < portion:
+            walk.examined += len(steps.places)
+            entries = self._log.at(index for index, _ in steps.places) if steps.places else {}
+            for index, key in steps.places:
+                yield key, entries[index]
+            walk.below = steps.below
+            if steps.is_end:
+                walk.below, walk.is_through = f"{begin:%Y-%m-%d}T00:00:00.000Z", True
                 return
+
+    def _by_index(self, query: Query, begin: date, walk: _Walk, portion: int) -> _Steps:
+        """What an index names of one month."""
+        partition = f"{query.resource or query.actor}#{begin:%Y-%m}"
+        keys = self._log.find(query.index, partition, walk.first, walk.last, portion)
+        places = [(index_of(key), key) for key in keys]
+        return _Steps(places, keys[-1] if keys else walk.below, is_end=len(keys) < portion)
+
+    def _by_time(self, query: Query, begin: date, walk: _Walk, portion: int) -> _Steps:
+        """What the marks of one day name: minute by minute, in a minute the last place first."""
+        marks = self._log.marks(f"{begin:%Y-%m-%d}", *walk.marks_of(begin), limit=portion)
+        start = _epoch_ms(_time(walk.first))
+        end = _epoch_ms(query.end or _FAR)
+        minute, _, below = walk.below.partition("#")
+        places: list[tuple[int, str]] = []
+        last = walk.below
+        for mark in marks:
+            last = f"{begin:%Y-%m-%d}T{mark.keys[1]}"
+            moment = last.partition("#")[0]
+            stop = int(below) if below and moment == minute else mark.first + len(mark.moments)
+            for place in range(min(len(mark.moments), stop - mark.first) - 1, -1, -1):
+                if start <= mark.moments[place] < end:
+                    places.append((mark.first + place, f"{moment}#{mark.first + place:012d}"))
+                if len(places) == portion:
+                    return _Steps(places, places[-1][1], is_end=False)
+        return _Steps(places, last, is_end=len(marks) < portion)
 
 
 def records_of_tenant() -> Records:
@@ -254,6 +317,33 @@ def _begin(query: Query, tenant: str) -> _Walk:
     if query.start and query.end and query.end <= query.start:
         raise Invalid(errors=[{"field": "to", "message": "must be after from"}])
     return _Walk(clock.rfc3339(start), clock.rfc3339(max(start, end)))
+
+
+def _time(key: str) -> datetime:
+    """The time that a key begins with: an instant, or a minute."""
+    moment = datetime.fromisoformat(key)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _epoch_ms(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _minute(moment: datetime) -> tuple[str, str]:
+    """The sort keys between which the marks of a moment's minute lie."""
+    prefix = mark_keys(moment, 0)[1].partition("#")[0]
+    return f"{prefix}#", f"{prefix}#~"
+
+
+def _at_moment(marks: list[Mark], moment: int) -> dict[int, int]:
+    """The places of the records of one millisecond, each with where its context lies."""
+    found = {
+        mark.first + place: mark.contexts_at
+        for mark in marks
+        for place, each in enumerate(mark.moments)
+        if each == moment
+    }
+    return dict(list(found.items())[:AT_ONE_MOMENT])
 
 
 def _identity(query: Query) -> str:

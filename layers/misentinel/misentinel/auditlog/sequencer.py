@@ -52,14 +52,12 @@ def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[Placed], 
     attempt = 0
     contexts = {each.uid: each.context for each in portion}
     while portion:
-        entries = [each.at(head.size + place) for place, each in enumerate(portion)]
+        entries = [each.at(head.size + place, head.size) for place, each in enumerate(portion)]
         try:
             log.append(entries, contexts, head.size)
         except NotAppendedError as error:
-            done = error.gone | error.placed
-            portion = [each for each in portion if each.uid not in done]
-            log.forget(error.placed - error.gone)
-            if not done:
+            portion = [each for each in portion if each.uid not in error.gone]
+            if not error.gone:
                 attempt += 1
                 if attempt == ATTEMPTS:
                     message = f"{len(portion)} records not placed in {ATTEMPTS} attempts"

@@ -1,19 +1,34 @@
 """A tenant's log and inbox in DynamoDB."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.transactions import TransactWrite
 
 from misentinel import clock
 from misentinel.audit import InboxItem
-from misentinel.auditlog.model import Entry, Head, context_expiry, index_of, record_keys
+from misentinel.audit.model import MAX_RECORD_BYTES
+from misentinel.audit.packing import packed, unpacked
+from misentinel.auditlog.model import (
+    MAX_CONTEXT_BYTES,
+    TRANSACTION_RECORDS,
+    Entry,
+    Head,
+    Mark,
+    context_expiry,
+    contexts_keys,
+    index_of,
+    mark_of,
+    marks_of,
+    record_keys,
+)
 from misentinel.tenancy import Suffix, TenantModel, bind, connection
 
 BATCH_GET = 100
@@ -35,19 +50,6 @@ class LogModel(TenantModel):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
-
-
-class ByTime(GlobalSecondaryIndex["LogRecord"]):
-    """Records by day."""
-
-    class Meta:
-        """Keys only: what is found is read from the table."""
-
-        index_name = "by_time"
-        projection = KeysOnlyProjection()
-
-    day = UnicodeAttribute(hash_key=True)
-    time_key = UnicodeAttribute(range_key=True)
 
 
 class ByActor(GlobalSecondaryIndex["LogRecord"]):
@@ -80,13 +82,12 @@ class LogRecord(LogModel):
     """A record in its place."""
 
     uid = UnicodeAttribute()
-    record = UnicodeAttribute()
-    day = UnicodeAttribute()
+    record = BinaryAttribute(legacy_encoding=False)
+    contexts_at = NumberAttribute()
     time_key = UnicodeAttribute()
     actor_month = UnicodeAttribute(null=True)
     resource_month = UnicodeAttribute(null=True)
 
-    by_time = ByTime()
     by_actor = ByActor()
     by_resource = ByResource()
 
@@ -99,10 +100,17 @@ class LogHead(LogModel):
     sealed = NumberAttribute(default=0)
 
 
-class LogContext(LogModel):
-    """That a record has its place, and what is personal about it; it expires."""
+class LogMark(LogModel):
+    """Where the records of one minute lie that got their places together."""
 
-    context = UnicodeAttribute(null=True)
+    moments = BinaryAttribute(legacy_encoding=False)
+    contexts_at = NumberAttribute()
+
+
+class LogContexts(LogModel):
+    """What is personal about the records that got their places together: a list, packed; it expires."""
+
+    contexts = BinaryAttribute(legacy_encoding=False)
     expires_at = NumberAttribute()
 
 
@@ -111,16 +119,11 @@ class UnprocessedError(RuntimeError):
 
 
 class NotAppendedError(RuntimeError):
-    """A transaction of the sequencer was cancelled.
+    """A transaction of the sequencer was cancelled; ``gone`` are the uids that are no longer in the inbox."""
 
-    ``gone`` are the uids that are no longer in the inbox, ``placed`` those that have their place already: the put of a
-    pure read may be sent again by the network's client after its record was sequenced.
-    """
-
-    def __init__(self, gone: frozenset[str], placed: frozenset[str]) -> None:
-        super().__init__(f"not appended: {len(gone)} already gone, {len(placed)} already placed")
+    def __init__(self, gone: frozenset[str]) -> None:
+        super().__init__(f"not appended: {len(gone)} already gone")
         self.gone = gone
-        self.placed = placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,8 @@ class Waiting:
     """An item of the inbox as it stands there, unread."""
 
     uid: str
-    record: str
-    context: str
+    record: bytes
+    context: bytes
 
 
 class Log:
@@ -140,7 +143,8 @@ class Log:
         self._inbox = bind(InboxItem, tenant)
         self._records = bind(LogRecord, tenant)
         self._heads = bind(LogHead, tenant)
-        self._contexts = bind(LogContext, tenant)
+        self._marks = bind(LogMark, tenant)
+        self._contexts = bind(LogContexts, tenant)
 
     def head(self) -> Head:
         """How far the log is; nothing yet is all zeros. One consistent read."""
@@ -153,7 +157,7 @@ class Log:
     def waiting(self, page: int = BATCH_GET) -> Iterator[Waiting]:
         """What is in the inbox, in no order, page by page."""
         for item in self._inbox.scan(consistent_read=True, page_size=page):
-            yield Waiting(item.uid, item.record, item.context or "")
+            yield Waiting(item.uid, item.record, item.context or b"")
 
     def append(self, entries: Sequence[Entry], contexts: Mapping[str, str], size: int) -> None:
         """Put records in their places, take them from the inbox and move the head: one transaction, or nothing.
@@ -161,17 +165,16 @@ class Log:
         Parameters
         ----------
         entries
-            At most `TRANSACTION_RECORDS`, at the indexes that follow ``size``.
+            What one transaction takes, in the order of their uids, at the indexes that follow ``size``.
         contexts
-            The records' contexts by uid; one without any leaves a mark all the same, so that no uid gets two places.
+            The records' contexts by uid.
         size
             The size of the log as it was read.
 
         Raises
         ------
         NotAppendedError
-            The head moved, a place is taken, a record is gone from the inbox or has a place, or another transaction
-            is at it.
+            The head moved, a place is taken, a record is gone from the inbox, or another transaction is at it.
         """
         unmoved = LogHead.size == size if size else LogHead.pk.does_not_exist()
         try:
@@ -179,8 +182,8 @@ class Log:
                 for entry in entries:
                     transaction.delete(self._inbox(entry.uid), condition=InboxItem.uid.exists())
                     transaction.save(self._record(entry), condition=LogRecord.pk.does_not_exist())
-                    context = self._context(entry.uid, contexts.get(entry.uid))
-                    transaction.save(context, condition=LogContext.pk.does_not_exist())
+                for item in self._beside(entries, contexts, size):
+                    transaction.save(item, condition=LogModel.pk.does_not_exist())
                 transaction.update(
                     self._heads(*_HEAD_KEYS),
                     actions=[
@@ -193,17 +196,21 @@ class Log:
         except TransactWriteError as error:
             if error.cause_response_code != "TransactionCanceledException":
                 raise
-            # The reasons stand in the order of the actions, of which PynamoDB sends deletes first, then puts.
-            failed = [each is not None and each.code == "ConditionalCheckFailed" for each in error.cancellation_reasons]
-            deletes, puts = failed[: len(entries)], failed[len(entries) :]
-            gone = frozenset(entry.uid for entry, each in zip(entries, deletes, strict=False) if each)
-            placed = frozenset(entry.uid for entry, each in zip(entries, puts[1::2], strict=False) if each)
-            raise NotAppendedError(gone, placed) from error
+            # The reasons stand in the order of the actions, of which PynamoDB sends deletes first.
+            reasons = zip(entries, error.cancellation_reasons, strict=False)
+            gone = (entry.uid for entry, why in reasons if why is not None and why.code == "ConditionalCheckFailed")
+            raise NotAppendedError(frozenset(gone)) from error
 
-    def forget(self, uids: Iterable[str]) -> None:
-        """Take from the inbox what came again after it got its place."""
-        for uid in uids:
-            self._inbox(uid).delete()
+    def _beside(self, entries: Sequence[Entry], contexts: Mapping[str, str], size: int) -> Iterator[LogModel]:
+        """What lies beside records that get their places together: marks by the minute, and their contexts."""
+        for mark in marks_of(entries):
+            yield self._marks(*mark.keys, moments=mark.packed_moments, contexts_at=mark.contexts_at)
+        kept = [json.loads(contexts.get(entry.uid) or "null") for entry in entries]
+        if any(kept):
+            # The oldest decides: nothing personal is kept for longer than its time.
+            expires_at = min(context_expiry(entry.uid) for entry in entries)
+            text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+            yield self._contexts(*contexts_keys(size), contexts=packed(text), expires_at=expires_at)
 
     def move_published(self, published: int) -> bool:
         """Note that all records before this index are on the bus; never moves back. Whether it moved."""
@@ -234,34 +241,45 @@ class Log:
             entries += page
         return entries
 
-    def contexts(self, uids: Iterable[str]) -> dict[str, str]:
-        """The contexts that are still kept, by uid."""
-        return self.read((), uids)[1]
+    def contexts(self, entries: Iterable[Entry]) -> dict[int, str]:
+        """The contexts that are still kept of these records, by their places."""
+        places = {entry.index: entry.contexts_at for entry in entries}
+        kept = self.read((), set(places.values()))[1]
+        return {index: kept[index] for index in places if index in kept}
 
     def at(self, indexes: Iterable[int]) -> dict[int, Entry]:
         """The records in these places."""
         return self.read(indexes, ())[0]
 
-    def read(self, indexes: Iterable[int], uids: Iterable[str]) -> tuple[dict[int, Entry], dict[str, str]]:
-        """The records in these places and the contexts of these uids, together: a consistent read per 100."""
-        keys = [dict(zip(("pk", "sk"), record_keys(index), strict=True)) for index in indexes]
-        keys += [{"pk": f"context#{uid}", "sk": "context"} for uid in uids]
+    def read(self, indexes: Iterable[int], contexts_at: Iterable[int]) -> tuple[dict[int, Entry], dict[int, str]]:
+        """The records in these places and the contexts kept together, by place: a consistent read per 100."""
+        keys = [record_keys(index) for index in indexes] + [contexts_keys(first) for first in contexts_at]
         entries: dict[int, Entry] = {}
-        contexts: dict[str, str] = {}
-        for raw in self._batch_get(keys):
-            if raw["sk"]["S"] != "context":
+        contexts: dict[int, str] = {}
+        for raw in self._batch_get([dict(zip(("pk", "sk"), each, strict=True)) for each in keys]):
+            if raw["sk"]["S"] != "contexts":
                 entry = _entry(self._records.from_raw_data(raw))
                 entries[entry.index] = entry
                 continue
             item = self._contexts.from_raw_data(raw)
-            if item.context and item.expires_at > clock.epoch():
-                contexts[item.pk.removeprefix("context#")] = item.context
+            if item.expires_at > clock.epoch():
+                contexts |= _contexts(item)
         return entries, contexts
+
+    def marks(self, day: str, first: str, last: str, limit: int | None = None) -> list[Mark]:
+        """The marks of a day (``2026-11-23``) between two sort keys (inclusive), newest first.
+
+        One query, eventually consistent; several where a day's marks exceed 1 MB.
+        """
+        found = self._marks.query(
+            f"marks#{day}", LogMark.sk.between(first, last), scan_index_forward=False, limit=limit
+        )
+        return [mark_of(item.pk, item.sk, item.moments, int(item.contexts_at)) for item in found]
 
     def find(self, index: str, partition: str, first: str, last: str, limit: int) -> list[str]:
         """The time keys of an index's partition between two others (inclusive), newest first.
 
-        ``index`` is ``by_time``, ``by_actor`` or ``by_resource``. One query, eventually consistent.
+        ``index`` is ``by_actor`` or ``by_resource``. One query, eventually consistent.
         """
         found = self._records.query(
             partition,
@@ -276,17 +294,11 @@ class Log:
         item: LogRecord = self._records(
             *record_keys(entry.index),
             uid=entry.uid,
-            record=entry.record,
-            day=entry.day,
+            record=packed(entry.record),
+            contexts_at=entry.contexts_at,
             time_key=entry.time_key,
             actor_month=entry.actor_month,
             resource_month=entry.resource_month,
-        )
-        return item
-
-    def _context(self, uid: str, context: str | None) -> LogContext:
-        item: LogContext = self._contexts(
-            f"context#{uid}", "context", context=context or None, expires_at=context_expiry(uid)
         )
         return item
 
@@ -305,8 +317,25 @@ class Log:
 
 def _entry(item: LogRecord) -> Entry:
     return Entry(
-        index_of(item.time_key), item.uid, item.record, item.day, item.time_key, item.actor_month, item.resource_month
+        index_of(item.time_key),
+        item.uid,
+        unpacked(item.record, MAX_RECORD_BYTES),
+        int(item.contexts_at),
+        item.time_key,
+        item.actor_month,
+        item.resource_month,
     )
+
+
+def _contexts(item: LogContexts) -> dict[int, str]:
+    """The contexts of an item by their records' places."""
+    first = int(item.pk.removeprefix("contexts#"))
+    kept = json.loads(unpacked(item.contexts, TRANSACTION_RECORDS * (MAX_CONTEXT_BYTES + 8)))
+    return {
+        first + place: json.dumps(each, separators=(",", ":"), ensure_ascii=False)
+        for place, each in enumerate(kept)
+        if each
+    }
 
 
 def _send_until_done(items: list[Any], send: Callable[[list[Any]], list[Any]]) -> None:

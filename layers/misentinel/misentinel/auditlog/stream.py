@@ -1,5 +1,6 @@
 """What an inbox's stream brings: sequenced, then published."""
 
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -77,5 +78,10 @@ def tenant_of_stream(arn: str) -> str:
 
 def _waiting(change: Mapping[str, Any]) -> Waiting:
     image = change.get("NewImage", {})
-    uid, record, context = (image.get(name, {}).get("S", "") for name in ("uid", "record", "context"))
-    return Waiting(uid or change["Keys"]["uid"]["S"], record, context)
+    record, context = (_bytes(image.get(name, {})) for name in ("record", "context"))
+    return Waiting(change["Keys"]["uid"]["S"], record, context)
+
+
+def _bytes(value: Mapping[str, Any]) -> bytes:
+    """A binary attribute of a stream's event; whatever else stands there is nothing."""
+    return b64decode(value.get("B") or "")

@@ -1,7 +1,16 @@
 """Tenancy: whose data it is, and that nobody else reaches it."""
 
 from misentinel.tenancy.bound import DataModel, TenantModel, bind, connection
-from misentinel.tenancy.credentials import CALL_MS, OutsideTenantError, acting_as, as_function, aws, current_tenant
+from misentinel.tenancy.credentials import (
+    CALL_MS,
+    OutsideTenantError,
+    acting_as,
+    as_function,
+    aws,
+    current_tenant,
+    sent_once,
+    sign_for,
+)
 from misentinel.tenancy.keys import address_hash, derive_key, keyed_hash
 from misentinel.tenancy.model import (
     PLATFORM,
@@ -37,5 +46,7 @@ __all__ = [
     "is_tenant_id",
     "keyed_hash",
     "new_tenant_id",
+    "sent_once",
+    "sign_for",
     "table_name",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from misentinel import clock
 from misentinel.settings import settings
@@ -74,6 +75,35 @@ def as_function() -> Iterator[None]:
         _scope.reset(token)
 
 
+_once: ContextVar[bool] = ContextVar("once", default=False)
+
+
+@contextmanager
+def sent_once() -> Iterator[None]:
+    """Send no call inside again that may have been done: its outcome stays unknown, and is an error.
+
+    What surely was not done (throttled, refused, never connected) is sent again as ever.
+    """
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
+def _not_again(caught_exception: Exception | None, response: Any, operation: Any, **_: Any) -> None:
+    """Botocore asks whether to send again: raise what would be answered otherwise."""
+    if not _once.get():
+        return
+    if caught_exception is not None and not isinstance(caught_exception, _NEVER_SENT):
+        raise caught_exception
+    if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 - HTTP's class of server errors
+        raise ClientError(response[1], operation.name)
+
+
+_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
+
+
 def current_tenant() -> str:
     """The tenant that acts now.
 
@@ -115,12 +145,33 @@ class _AssumedCredentials:
                 self._kept.popitem(last=False)
         return credentials
 
+    def renew(self, scope: Scope, seconds: int) -> None:
+        with self._lock:
+            kept = self._kept.get(scope)
+            if kept and clock.now() + timedelta(seconds=seconds) > kept[1] + RENEW_BEFORE:
+                del self._kept[scope]
+
     def forget(self) -> None:
         with self._lock:
             self._kept.clear()
 
 
 assumed = _AssumedCredentials()
+
+
+def sign_for(seconds: int) -> None:
+    """See that what is signed from now on is good for so long: a link outlives the credentials that signed it by nothing.
+
+    Raises
+    ------
+    OutsideTenantError
+        Nobody acts.
+    """
+    scope = _scope.get()
+    if scope is None:
+        message = "no tenant acts here"
+        raise OutsideTenantError(message)
+    assumed.renew(scope, seconds)
 
 
 def _role_arn(authority: Authority) -> str:
@@ -187,7 +238,9 @@ _clients_lock = threading.Lock()
 
 @lru_cache(maxsize=16)
 def _client(service: str) -> Any:
-    return _session().create_client(service, settings().region, config=_CONFIG)
+    client = _session().create_client(service, settings().region, config=_CONFIG)
+    client.meta.events.register_first(f"needs-retry.{service}", _not_again)
+    return client
 
 
 def aws(service: str) -> Any:

@@ -20,7 +20,6 @@ _KEYS: dict[Suffix, tuple[str, ...]] = {
 _INDEXES: dict[Suffix, dict[str, tuple[str, str, str]]] = {
     Suffix.DATA: {"by_list": ("gsi1pk", "gsi1sk", "ALL")},
     Suffix.LOG: {
-        "by_time": ("day", "time_key", "KEYS_ONLY"),
         "by_actor": ("actor_month", "time_key", "KEYS_ONLY"),
         "by_resource": ("resource_month", "time_key", "KEYS_ONLY"),
     },
