@@ -21,9 +21,9 @@ from misentinel.access import Role, Session, permissions_of
 from misentinel.access import settings as access_settings
 from misentinel.access.store import member_key, session_key
 from misentinel.access.tokens import issuer, public_keys
-from misentinel.limits import shares
 from misentinel.audit.model import MAX_RECORD_BYTES
 from misentinel.audit.packing import unpacked
+from misentinel.limits import shares
 from misentinel.settings import REGION, settings
 from misentinel.tenancy import (
     PLATFORM,

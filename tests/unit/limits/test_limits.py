@@ -125,7 +125,7 @@ def test_who_cannot_count_lets_nobody_through(home: House, time: clock.Frozen) -
     with pytest.raises(TransactWriteError):
         environment.take(tenant)
     aws("dynamodb").meta.events.unregister("before-call.dynamodb.TransactWriteItems", fail)
-    assert environment.take(tenant)
+    assert environment.take(tenant).quota == QUOTAS["trial"]
 
 
 def test_who_always_comes_second_is_told_to_try_again(home: House, time: clock.Frozen) -> None:

@@ -39,10 +39,13 @@ def take(tenant: str, window: Window, share: int, quota: int) -> bool:
     """
     fits = Counter.used.does_not_exist() | (Counter.used <= quota - share)
     counter: Counter = bind(Counter, tenant)(_key(window), "rate")
-    actions = [Counter.used.add(share), Counter.expires_at.set(window.ends + KEPT_SECONDS)]
     try:
         with acting_as(tenant), TransactWrite(connection=connection()) as transaction:
-            transaction.update(counter, actions=actions, condition=fits)
+            transaction.update(
+                counter,
+                actions=[Counter.used.add(share), Counter.expires_at.set(window.ends + KEPT_SECONDS)],
+                condition=fits,
+            )
     except TransactWriteError as error:
         if isinstance(error.cause, ClientError) and error.cause_response_code == "TransactionCanceledException":
             return False
