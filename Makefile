@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help up down clean code logs check test bench openapi lock
+.PHONY: help up down clean code logs check test bench openapi browser lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +44,17 @@ check: $(STAMP) ## Lint, types, import rules, template
 	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint
 	$(BIN)/cfn-lint template.yaml
 
-test: $(STAMP) ## Run every suite
+test: $(STAMP) browser ## Run every suite
 	$(BIN)/pytest tests/unit tests/template --ignore tests/unit/test_budgets.py --numprocesses auto
 	$(BIN)/pytest tests/unit/test_budgets.py
 	$(BIN)/pytest tests/stack --numprocesses 2 --dist loadfile
+
+browser: ## See that there is a Chromium for the tests of the docs page
+	@command -v chromium chromium-browser google-chrome > /dev/null || { \
+		echo "Installing Chromium, which the tests of the docs page look at it with"; \
+		if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+		$$run apt-get update -qq && $$run apt-get install --yes -qq --no-install-recommends chromium fonts-liberation > /dev/null; \
+	} || { echo "No Chromium: install it as your system does (chromium, google-chrome), then try again." >&2; exit 1; }
 
 bench: $(STAMP) ## Measure against the bare calls
 	$(PYTHON) -m benchmarks

@@ -1,4 +1,4 @@
-"""The audit log of a workspace: its records, searched and read."""
+"""Audit log: the records of a workspace, searched and read."""
 
 from typing import Annotated
 

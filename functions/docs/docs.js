@@ -122,7 +122,7 @@ async function load() {
     layout: "BaseLayout",
     presets: [window.SwaggerUIBundle.presets.apis],
     deepLinking: true,
-    docExpansion: "none",
+    docExpansion: "list",
     filter: true,
     validatorUrl: null,
   });
