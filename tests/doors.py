@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
-API_FUNCTIONS = ("audit", "docs", "members", "people", "sessions", "settings", "workspaces")
+API_FUNCTIONS = ("audit", "docs", "jobs", "members", "people", "sessions", "settings", "workspaces")
 
 
 @cache

@@ -254,6 +254,12 @@ def _one_call_at_a_time() -> Iterator[None]:
         yield
 
 
+def _files() -> str:
+    name = "ms-local-files"
+    _client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return name
+
+
 def _resources() -> dict[str, str]:
     """What the template makes and tells its functions."""
     kms, sqs, iam = _client("kms"), _client("sqs"), _client("iam")
@@ -279,6 +285,8 @@ def _resources() -> dict[str, str]:
         "STAGE_SECRET_ARN": secret["ARN"],
         "EVENT_BUS_NAME": "ms-local",
         "REFUSALS_QUEUE_URL": sqs.create_queue(QueueName="ms-local-refusals")["QueueUrl"],
+        "JOBS_QUEUE_URL": sqs.create_queue(QueueName="ms-local-jobs")["QueueUrl"],
+        "FILES_BUCKET": _files(),
         "PROVISIONING_QUEUE_URL": sqs.create_queue(QueueName="ms-local-provisioning")["QueueUrl"],
         "SEQUENCER_ALIAS_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ms-local-sequencer:live",
         "SEQUENCER_DLQ_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:ms-local-sequencer-dlq",

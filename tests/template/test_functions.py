@@ -6,7 +6,7 @@ import pytest
 from translated import ROOT, deployed, source
 
 NAMES = tuple(sorted(each.parent.name for each in (ROOT / "functions").glob("*/handler.py")))
-EVENT_FUNCTIONS = {"provisioner", "sequencer", "sweeper", "refusals"}
+EVENT_FUNCTIONS = {"provisioner", "sequencer", "sweeper", "refusals", "worker"}
 
 
 def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
@@ -61,13 +61,16 @@ def test_every_setting_that_code_reads_is_given_by_the_template() -> None:
     functions = deployed().of("AWS::Lambda::Function")
     given = {name: set(each["Environment"]["Variables"]) for name, each in functions.items()}
     own = {"PROVISIONING_QUEUE_URL", "SEQUENCER_ALIAS_ARN", "SEQUENCER_DLQ_ARN"}
+    files = {"FILES_BUCKET", "JOBS_QUEUE_URL"}
     for name, variables in given.items():
-        assert read - own <= variables, name
+        assert read - own - files <= variables, name
+    assert files <= given["WorkerFunction"]
+    assert "FILES_BUCKET" in given["JobsFunction"]
     assert own <= given["ProvisionerFunction"]
     assert "PROVISIONING_QUEUE_URL" in given["WorkspacesFunction"]
 
 
-@pytest.mark.parametrize("name", sorted(EVENT_FUNCTIONS - {"sequencer"}))
+@pytest.mark.parametrize("name", sorted(EVENT_FUNCTIONS - {"sequencer", "worker"}))
 def test_a_tick_that_fails_is_not_lost_unseen(name: str) -> None:
     stack = deployed()
     dead = {"Destination": stack.arn("ScheduleDlq")}

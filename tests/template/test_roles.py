@@ -7,8 +7,8 @@ import pytest
 from translated import ACCOUNT, REGION, Deployed, Statement, deployed, statements
 
 TENANT, OTHER, PLATFORM = "abcdefgh234567ab", "bbbbbbbb777777bb", "platformplatform"
-API_FUNCTIONS = ("Workspaces", "Sessions", "Members", "Settings", "People", "Audit", "Docs")
-FUNCTIONS = (*API_FUNCTIONS, "Provisioner", "Sequencer", "Sweeper", "Refusals")
+API_FUNCTIONS = ("Workspaces", "Sessions", "Members", "Settings", "People", "Jobs", "Audit", "Docs")
+FUNCTIONS = (*API_FUNCTIONS, "Provisioner", "Sequencer", "Sweeper", "Refusals", "Worker")
 TENANT_ROLES = ("TenantRole", "SignInRole", "LogRole")
 PLATFORM_FUNCTIONS = {"Workspaces", "Sessions", "Provisioner", "Sequencer", "Sweeper", "Refusals"}
 SUFFIXES = ("data", "secrets", "inbox", "log")
@@ -181,7 +181,7 @@ def test_a_tenants_role_is_assumed_with_the_tenants_tag_alone(role: str) -> None
 @pytest.mark.parametrize(
     ("role", "functions"),
     [
-        ("TenantRole", {*API_FUNCTIONS, "Provisioner", "Refusals"}),
+        ("TenantRole", {*API_FUNCTIONS, "Provisioner", "Refusals", "Worker"}),
         ("SignInRole", {"Workspaces", "Sessions", "Provisioner"}),
         ("LogRole", {"Sequencer", "Sweeper"}),
     ],
@@ -205,6 +205,26 @@ def test_only_platform_functions_may_act_as_the_platform() -> None:
                 assert each.condition["StringNotEquals"] == {"aws:RequestTag/tenant": PLATFORM}
             if "Refusals" in names:
                 assert each.condition["StringEquals"] == {"aws:RequestTag/tenant": PLATFORM}
+
+
+def test_a_tenants_session_reaches_files_below_its_own_prefix_alone() -> None:
+    stack = deployed()
+    bucket, actions = stack.arn("FilesBucket"), ("GetObject", "PutObject", "DeleteObject")
+    for role in stack.of("AWS::IAM::Role"):
+        given = stack.role_statements(role)
+        for action in (*actions, "ListBucket", "PutObjectAcl", "PutBucketPolicy", "DeleteObjectVersion"):
+            for key in ("", f"/{TENANT}/job/source", f"/{OTHER}/job/source", f"/{TENANT}x/job/source", "/job"):
+                may = any(each.allows(f"s3:{action}", bucket + key, tenant=TENANT) for each in given)
+                own = role == "TenantRole" and action in actions and key == f"/{TENANT}/job/source"
+                assert may == own, (role, action, key)
+    decrypts = [
+        each for each in stack.role_statements("TenantRole") if each.allows("kms:Decrypt", stack.arn("FilesKey"))
+    ]
+    (grant,) = decrypts
+    assert grant.condition == {
+        "StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:aws:s3:arn": bucket + "/${aws:PrincipalTag/tenant}/*"},
+    }
 
 
 def test_a_seed_is_sealed_and_opened_with_its_tenant_as_context_only() -> None:

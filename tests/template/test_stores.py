@@ -127,13 +127,13 @@ def test_a_message_stays_hidden_for_six_times_its_functions_timeout() -> None:
             assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_every_bucket_is_private_versioned_encrypted_and_speaks_tls_only() -> None:
+def test_every_bucket_is_private_encrypted_speaks_tls_only_and_keeps_versions_of_what_is_to_stay() -> None:
     stack = deployed()
     policies = {each["Bucket"]: each for each in stack.of("AWS::S3::BucketPolicy").values()}
     for name, each in stack.of("AWS::S3::Bucket").items():
         assert set(each["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(each["PublicAccessBlockConfiguration"]) == 4
-        assert each["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert each.get("VersioningConfiguration") == (None if name == "FilesBucket" else {"Status": "Enabled"})
         assert each["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert each["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         first = statements(policies[each["BucketName"]]["PolicyDocument"])[0]
@@ -161,6 +161,28 @@ def test_the_archive_is_locked_and_goes_to_the_glacier() -> None:
     assert not [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == stack.arn("ArchiveKey")
+
+
+def test_files_go_after_a_week_and_who_fetched_them_is_noted() -> None:
+    stack = deployed()
+    bucket = stack.of("AWS::S3::Bucket")["FilesBucket"]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {"Id": "forget", "Status": "Enabled", "ExpirationInDays": 7} in rules
+    assert [each["AbortIncompleteMultipartUpload"] for each in rules if "AbortIncompleteMultipartUpload" in each]
+    assert bucket["LoggingConfiguration"]["LogFilePrefix"] == "files/"
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == stack.arn("FilesKey")
+    # Each object's own ARN is the context then, by which the tenant's role is held to its own.
+    assert encryption["BucketKeyEnabled"] is False
+
+
+def test_the_worker_gets_the_record_that_accepted_a_job_and_never_its_context() -> None:
+    stack = deployed()
+    rule = stack.of("AWS::Events::Rule")["JobsRule"]
+    assert rule["EventPattern"]["detail"] == {"record": {"status_code": ["accepted"]}}
+    (target,) = rule["Targets"]
+    assert (target["InputPath"], target["Arn"]) == ("$.detail.record", stack.arn("JobsQueue"))
+    assert target["DeadLetterConfig"] == {"Arn": stack.arn("JobsDlq")}
 
 
 def test_the_archive_gets_the_record_and_never_its_context() -> None:

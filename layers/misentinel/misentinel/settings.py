@@ -30,6 +30,8 @@ class Settings:
     event_bus_name: str
     refusals_queue_url: str
     provisioning_queue_url: str
+    jobs_queue_url: str
+    files_bucket: str
     sequencer_alias_arn: str
     sequencer_dlq_arn: str
 
@@ -62,6 +64,8 @@ def settings() -> Settings:
         event_bus_name=os.environ.get("EVENT_BUS_NAME", ""),
         refusals_queue_url=os.environ.get("REFUSALS_QUEUE_URL", ""),
         provisioning_queue_url=os.environ.get("PROVISIONING_QUEUE_URL", ""),
+        jobs_queue_url=os.environ.get("JOBS_QUEUE_URL", ""),
+        files_bucket=os.environ.get("FILES_BUCKET", ""),
         sequencer_alias_arn=os.environ.get("SEQUENCER_ALIAS_ARN", ""),
         sequencer_dlq_arn=os.environ.get("SEQUENCER_DLQ_ARN", ""),
     )

@@ -84,19 +84,19 @@ class Step:
 class JobView(Resource):
     """A job as clients see it."""
 
-    id: str = Field(description="The job's id", examples=["0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1b"])
-    kind: Kind = Field(description="What it does", examples=["import"])
-    status: Status = Field(description="How far it is", examples=["running"])
+    id: str = Field(description="The job's id.", examples=["0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1b"])
+    kind: Kind = Field(description="What it does.", examples=["import"])
+    status: Status = Field(description="How far it is.", examples=["running"])
     progress: dict[str, int] = Field(
-        description="How much of what was done so far; the names depend on the kind",
+        description="How much of what was done so far; the names depend on the kind.",
         examples=[{"rows": 1200, "created": 1100, "updated": 60, "unchanged": 30, "refused": 10}],
     )
     created_by: str = Field(
-        description="The member who asked for it", examples=["0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1c"]
+        description="The member who asked for it.", examples=["0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1c"]
     )
-    created_at: str = Field(description="When it was asked for (RFC 3339)", examples=["2026-11-23T13:30:00.000Z"])
-    finished_at: str | None = Field(description="When it was over", examples=["2026-11-23T13:31:10.000Z"])
-    error: str | None = Field(description="Why it failed, by a code", examples=["file-changed"])
+    created_at: str = Field(description="When it was asked for (RFC 3339).", examples=["2026-11-23T13:30:00.000Z"])
+    finished_at: str | None = Field(description="When it was over.", examples=["2026-11-23T13:31:10.000Z"])
+    error: str | None = Field(description="Why it failed, by a code.", examples=["file-changed"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,13 @@ def run(
             return True
         while runner.is_to_go_on():
             if clock.epoch_ms() >= until_ms:
+                runner.tell()
                 return False
             began = time.monotonic()
             rows = runner.portion()
             if rows_a_second:
                 time.sleep(max(0.0, rows / rows_a_second - (time.monotonic() - began)))
+        runner.tell()
         return True
 
 
@@ -89,6 +91,10 @@ class _Runner:
     def is_to_go_on(self) -> bool:
         """Whether the job has more for this worker to do."""
         return not self._others and self._job.status in {Status.QUEUED, Status.RUNNING}
+
+    def tell(self) -> None:
+        """One line for a worker's turn."""
+        logger.info("turn over", step=self._job.step, status=self._job.status.value, others=self._others)
 
     def portion(self) -> int:
         """Do one portion, again if others wrote the same things; returns the rows that it wrote.
@@ -132,7 +138,6 @@ class _Runner:
             self._unit = work.uid
             moved = self._jobs.advance(self._job, step)
         self._job = moved
-        logger.info("portion done", tenant=self._tenant, job=moved.id, step=moved.step, status=moved.status.value)
         if step.afterwards is not None:
             step.afterwards()
         return step.paced

@@ -1,0 +1,88 @@
+"""The report of an import: each row that was refused, and why; never what was in it."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from misentinel.people.portions import RowRefusal
+from misentinel.transfers.files import PART, Files, Upload
+from misentinel.transfers.layout import Format
+
+NAME = "report"
+"""What the file is called in its job's folder."""
+
+TYPES = {Format.CSV: "text/csv; charset=utf-8", Format.NDJSON: "application/x-ndjson"}
+"""What files of a format are."""
+
+PENDING = 4_000
+"""Bytes of refusals that are kept with the job; more become a piece of the report."""
+
+_HEADER = {Format.CSV: "row,field,message\r\n", Format.NDJSON: ""}
+
+
+class Report:
+    """A report under way: pieces in S3, and behind them what waits to become one, kept with the job's place.
+
+    A piece is written before the portion commits. A portion that does not leaves a piece that the next one writes over.
+    """
+
+    def __init__(self, files: Files, form: Format, place: dict[str, Any]) -> None:
+        self._files = files
+        self._form = form
+        self._pieces = int(place.get("pieces", 0))
+        self._pending: list[list[Any]] = place.get("pending", [])
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What to keep with the job."""
+        return {"pieces": self._pieces, "pending": self._pending}
+
+    def add(self, refused: Iterable[RowRefusal]) -> None:
+        """Note refusals."""
+        self._pending = [*self._pending, *([each.number, each.field, each.message] for each in refused)]
+        if sum(len(field) + len(message) + 12 for _, field, message in self._pending) > PENDING:
+            self._files.put(_piece(self._pieces), self._text().encode(), TYPES[self._form])
+            self._pieces, self._pending = self._pieces + 1, []
+
+    def assemble(self, state: dict[str, Any]) -> dict[str, Any] | None:
+        """Make one file of the pieces, a part at a time.
+
+        Parameters
+        ----------
+        state
+            What the last call returned; nothing at first.
+
+        Returns
+        -------
+        dict
+            What to go on from; ``None`` when it is one file.
+        """
+        upload = Upload.resumed(self._files, NAME, TYPES[self._form], state)
+        number = int(state.get("piece", 0))
+        content = bytearray(b"" if number else _HEADER[self._form].encode())
+        while number < self._pieces:
+            content += self._files.read(_piece(number), 0, PART)
+            number += 1
+            if len(content) >= PART:
+                upload.add(bytes(content))
+                return {**upload.state, "piece": number}
+        upload.finish(bytes(content) + self._text().encode())
+        return None
+
+    def forget(self) -> None:
+        """Delete the pieces; what is missed goes with the bucket's lifecycle."""
+        self._files.delete(*(_piece(number) for number in range(self._pieces)))
+
+    def _text(self) -> str:
+        if self._form is Format.CSV:
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\r\n").writerows(self._pending)
+            return out.getvalue()
+        names = ("row", "field", "message")
+        return "".join(json.dumps(dict(zip(names, each, strict=True))) + "\n" for each in self._pending)
+
+
+def _piece(number: int) -> str:
+    return f"{NAME}-{number:06d}"
