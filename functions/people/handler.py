@@ -43,7 +43,7 @@ def create_person(new: NewPerson, people: Store) -> Reply[Person]:
     return Reply(person, headers={"Location": f"/v1/people/{person.id}"})
 
 
-@api.put("/v1/people", needs=Permission.PEOPLE_WRITE, action="people.upsert")
+@api.put("/v1/people", needs=Permission.PEOPLE_WRITE, action="people.upsert", also=(201,))
 def upsert_person(wanted: PersonUpsert, people: Store) -> Reply[Person]:
     """Change the person who has this external id or e-mail address; add one (201) if nobody has."""
     person, added = people.upsert(wanted)
@@ -70,7 +70,7 @@ def merge_people(person_id: str, request: MergeRequest, people: Store) -> Person
     return people.merge(person_id, request.from_)
 
 
-@api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete")
+@api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete", also=(202,))
 def delete_person(person_id: str, people: Store) -> Reply[Deletion]:
     """Delete a person and all that is kept of it: at once (200), or the rest by a job that says when it is done (202)."""
     deletion = delete(people, person_id)

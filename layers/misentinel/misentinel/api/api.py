@@ -53,6 +53,7 @@ class Api:
         needs: object,
         action: str,
         status: int = 200,
+        also: tuple[int, ...] = (),
         never_kept: tuple[str, ...] = (),
         deprecated: Deprecation | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -68,6 +69,8 @@ class Api:
             The dotted name that its records bear.
         status
             The HTTP status of its success.
+        also
+            Other statuses that its success may have; its reply says which.
         never_kept
             Fields of the answer that are secret: the answer kept for an Idempotency-Key is without them.
         deprecated
@@ -87,6 +90,7 @@ class Api:
                     needs=needs,
                     action=Action(action),
                     status=status,
+                    also=also,
                     pattern=pattern_of(path),
                     function=wrapped,
                     never_kept=never_kept,

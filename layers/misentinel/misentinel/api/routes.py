@@ -68,7 +68,7 @@ class Deprecation:
 class Route:
     """What a route declares: the permission it needs or PUBLIC, the action it is, what is never kept.
 
-    ``status`` is that of its success; ``deprecated`` says that it will go.
+    ``status`` is that of its success, which may have others ``also``; ``deprecated`` says that it will go.
     """
 
     method: str
@@ -79,6 +79,7 @@ class Route:
     pattern: re.Pattern[str]
     function: Callable[..., Any]
     never_kept: tuple[str, ...]
+    also: tuple[int, ...] = ()
     deprecated: Deprecation | None = None
 
 
