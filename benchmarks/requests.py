@@ -11,6 +11,7 @@ from benchmarks.inside import Clock, acting, ask, function, in_turns, percentile
 from local.client import Answer, Client
 from local.stack import Stack
 from misentinel.audit import Action, Happening, canonical, record
+from misentinel.audit.packing import packed
 from misentinel.clock import uuid7
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def handler_and_bare(stack: Stack, owner: Client, rounds: int) -> dict[str, Any]
             assert dynamodb.get_item(TableName=table(owner.tenant, "data"), Key=key, ConsistentRead=True)["Item"]
         uid = uuid7()
         event = canonical(record(Happening(owner.tenant, Action("people.read"), uuid7()), uid))
-        item = {"uid": {"S": uid}, "record": {"S": event}, "context": {"S": "{}"}}
+        item = {"uid": {"S": uid}, "record": {"B": packed(event)}, "context": {"B": packed("{}")}}
         dynamodb.put_item(TableName=table(owner.tenant, "inbox"), Item=item)
 
     def handled() -> None:

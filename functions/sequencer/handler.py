@@ -3,11 +3,10 @@
 from typing import Any
 
 from misentinel.auditlog.stream import on_inserts
-from misentinel.observability import logger, metrics
+from misentinel.observability import logger
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001 - Lambda's signature
     """Take a batch of an inbox's stream."""
     on_inserts(event)

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -161,22 +162,38 @@ def test_a_commit_that_is_never_heard_of_is_told_as_unknown_in_time(
         assert sorted(books.of(answer)) == ["ok"] * done + ["outcome-unknown"]
 
 
-def test_a_record_put_again_after_it_has_its_place_gets_no_second_one(
-    stack: Stack, client: Client, network: Network
+@pytest.mark.parametrize("when", ["before it has its place", "after it has its place"])
+def test_a_read_whose_record_may_be_there_is_told_so_and_not_recorded_twice(
+    stack: Stack, client: Client, network: Network, when: str
 ) -> None:
+    """Sent again, its record would get a second place: nobody could know the first one by its uid any more."""
     made = create(client, a_name())
     settle(stack, client.tenant)
 
-    def answer_lost_until_it_has_its_place(request: Request) -> None:
+    def answer_lost_after_all(request: Request) -> None:
         request.forward()
-        settle(stack, client.tenant, seconds=2.5)
+        if when == "after it has its place":
+            settle(stack, client.tenant, seconds=2.5)
 
     inbox = table(client.tenant, "inbox")
-    with network.failing("PutItem", answer_lost_until_it_has_its_place, having=inbox, times=1) as fault:
+    with network.failing("PutItem", answer_lost_after_all, having=inbox, times=1) as fault:
+        told = client.get(f"/v1/people/{made.json['id']}")
+    assert (told.status, len(fault.struck)) == (503, 1)
+    assert made.json["id"] not in told.text
+    again = client.get(f"/v1/people/{made.json['id']}")
+    books = check(stack, client.tenant, [made, told, again])
+    assert sorted(books.of(told)) == ["ok", "unavailable"]
+    assert books.of(again) == ["ok"]
+
+
+def test_a_read_whose_record_was_not_taken_is_recorded_after_all(
+    stack: Stack, client: Client, network: Network
+) -> None:
+    made, throttled = create(client, a_name()), refusal("ProvisionedThroughputExceededException")
+    with network.failing("PutItem", lambda _: throttled, having=table(client.tenant, "inbox"), times=1) as fault:
         read = client.get(f"/v1/people/{made.json['id']}")
     assert (read.status, len(fault.struck)) == (200, 1)
-    books = check(stack, client.tenant, [made, read])
-    assert books.of(read) == ["ok"]
+    assert check(stack, client.tenant, [made, read]).of(read) == ["ok"]
 
 
 # ---------------------------------------------------------------- one effect for one Idempotency-Key
@@ -260,9 +277,8 @@ def batch(stack: Stack, tenant: str) -> bytes:
     form: dict[str, Any] = {"eventName": "INSERT", "eventSource": "aws:dynamodb", "awsRegion": "eu-west-2"}
     form["eventSourceARN"] = mapping["EventSourceArn"]
     inbox = items(stack, table(tenant, "inbox"))
-    return json.dumps(
-        {"Records": [{**form, "dynamodb": {"Keys": {"uid": item["uid"]}, "NewImage": item}} for item in inbox]}
-    ).encode()
+    records = [{**form, "dynamodb": {"Keys": {"uid": item["uid"]}, "NewImage": item}} for item in inbox]
+    return json.dumps({"Records": records}, default=lambda data: b64encode(data).decode()).encode()
 
 
 def test_without_the_stream_the_sweep_places_and_publishes_everything(stack: Stack, client: Client) -> None:

@@ -1,8 +1,6 @@
 """W3C traces: a client's own goes on, what is forged or malformed does not."""
 
-import io
 import json
-import logging
 import re
 
 import ocsf
@@ -13,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from misentinel.api.trace import Trace
-from misentinel.observability import logger
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 FORM = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
@@ -76,16 +73,17 @@ def test_a_later_version_is_read_as_far_as_it_is_known() -> None:
         assert trace.header.startswith(f"00-{TRACE}-")
 
 
-def test_every_line_of_a_request_has_its_trace(home: House) -> None:
-    written = io.StringIO()
-    (handler,) = (each for each in logger.handlers if isinstance(each, logging.StreamHandler))
-    before = handler.setStream(written)
-    try:
-        ask(home, home.signed_in(home.tenant()), f"00-{TRACE}-{SPAN}-01")
-    finally:
-        handler.setStream(before)
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert [each["trace_id"] for each in lines if each.get("request_id")] == [TRACE]
+def test_the_one_line_of_a_request_has_its_trace_and_its_metrics(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = home.signed_in(home.tenant())
+    capsys.readouterr()
+    reply = ask(home, token, f"00-{TRACE}-{SPAN}-01")
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["trace_id"]) == ("request", TRACE)
+    assert line["request_id"] == reply.headers["X-Request-Id"]
+    assert [each["Name"] for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["Latency"]
+    assert len(line["Latency"]) == 1
 
 
 @given(st.one_of(st.text(max_size=80), st.from_regex(FORM, fullmatch=True)))

@@ -33,12 +33,16 @@ def test_a_record_gets_its_place_its_context_and_is_published(home: House) -> No
     assert entry["context"] == {"address": "192.0.2.7"}
 
 
-def test_a_request_is_followed_into_the_log_by_its_id(home: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_is_followed_into_the_log_by_its_id_in_the_one_line_of_a_batch(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     tenant, bus = home.tenant(), Bus()
     happen(tenant)
     deliver(inserts(home, tenant))
-    (line,) = [each for each in caplog.records if each.getMessage() == "records placed"]
-    assert line.__dict__["request_ids"] == [bus.taken[0]["record"]["api"]["request"]["uid"]]
+    line = json.loads(capsys.readouterr().out)
+    assert line["message"] == "records placed"
+    assert line["request_ids"] == [bus.taken[0]["record"]["api"]["request"]["uid"]]
+    assert line["Sequenced"] == line["Published"] == line["Received"] == [1.0]
 
 
 def test_what_is_published_is_what_is_kept_byte_by_byte(home: House) -> None:

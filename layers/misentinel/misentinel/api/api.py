@@ -20,7 +20,7 @@ from misentinel.api.routes import Deprecation, Route, answering, pattern_of, que
 from misentinel.api.trace import Trace
 from misentinel.audit import Action, Actor, Happening, Unit, working
 from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound
-from misentinel.observability import MetricUnit, logger, metrics
+from misentinel.observability import MetricUnit, conclude, logger, metrics
 from misentinel.tenancy import acting_as, address_hash
 
 _PREFLIGHT = Action("requests.preflight")
@@ -118,7 +118,7 @@ class Api:
         unit = Unit(happening, deadline_ms=started + context.get_remaining_time_in_millis())
         with logger.append_context_keys(request_id=request.request_id, trace_id=trace.trace):
             answer = self._answer(request, unit, event, context)
-            _observe(request, unit, answer.status, clock.epoch_ms() - started)
+            _observe(request, unit, trace.trace, answer.status, clock.epoch_ms() - started)
         return {
             "statusCode": answer.status,
             "headers": {
@@ -226,19 +226,19 @@ def _without(answer: Answer, names: tuple[str, ...]) -> Answer:
     return Answer(answer.status, answer.headers, json.dumps(body, separators=(",", ":"), ensure_ascii=False))
 
 
-def _observe(request: Request, unit: Unit, status: int, duration_ms: int) -> None:
-    logger.info(
+def _observe(request: Request, unit: Unit, trace: str, status: int, duration_ms: int) -> None:
+    """Write the request's one line, its metrics in it; there were as many requests as `Latency` has samples."""
+    metrics.add_metric("Latency", MetricUnit.Milliseconds, duration_ms)
+    if status >= 500:  # noqa: PLR2004 - HTTP's class of our own errors
+        metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
+    conclude(
         "request",
+        request_id=request.request_id,
+        trace_id=trace,
         operation=unit.happening.action.name,
         method=request.method,
         status=status,
-        duration_ms=duration_ms,
         tenant=unit.tenant,
         member=unit.actor.member,
         outcome=unit.happening.status_code,
     )
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
-    metrics.add_metric("Latency", MetricUnit.Milliseconds, duration_ms)
-    if status >= 500:  # noqa: PLR2004 - HTTP's class of our own errors
-        metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
-    metrics.flush_metrics()

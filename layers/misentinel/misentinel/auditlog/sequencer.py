@@ -1,13 +1,14 @@
 """The sequencer: gives each record its place in its tenant's log."""
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from misentinel import clock
 from misentinel.auditlog.model import Arrival, Head, Placed, epoch_ms_of, in_transactions, request_of
 from misentinel.auditlog.store import Log, NotAppendedError
-from misentinel.observability import logger
 
 ATTEMPTS = 8
 """Fruitless attempts at one transaction before giving up; the stream or the sweep comes again."""
@@ -27,6 +28,11 @@ class Sequenced:
     count: int = 0
     lag_ms: int = 0
     placed: tuple[Placed, ...] = ()
+
+    def told(self) -> dict[str, Any]:
+        """What a log line says of it: where records went, and of which requests, so that each is followed so far."""
+        requests = sorted({request for each in self.placed if (request := request_of(json.loads(each.entry.record)))})
+        return {"first": min((each.entry.index for each in self.placed), default=-1), "request_ids": requests}
 
 
 def sequence(log: Log, arrivals: Iterable[Arrival]) -> Sequenced:
@@ -65,13 +71,6 @@ def _place(log: Log, portion: list[Arrival], head: Head) -> tuple[list[Placed], 
                 time.sleep(clock.jitter(WAIT_SECONDS * 2**attempt))
             head = log.head()
         else:
-            _tell(log.tenant, head.size, portion)
             placed = [Placed(entry, contexts[entry.uid]) for entry in entries]
             return placed, Head(head.size + len(portion), head.published, head.sealed)
     return [], head
-
-
-def _tell(tenant: str, first: int, placed: list[Arrival]) -> None:
-    """Log where records went, with the ids of their requests: so one request is followed through every function."""
-    requests = sorted({request for each in placed if (request := request_of(each.event))})
-    logger.info("records placed", tenant=tenant, first=first, count=len(placed), request_ids=requests)

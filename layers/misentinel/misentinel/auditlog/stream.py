@@ -10,6 +10,7 @@ from misentinel.auditlog.model import Arrival, UnreadableRecordError, arrival
 from misentinel.auditlog.publisher import publish
 from misentinel.auditlog.sequencer import sequence
 from misentinel.auditlog.store import Log, Waiting
+from misentinel.observability import conclude
 from misentinel.tenancy import Authority, Suffix, acting_as
 from misentinel.tenancy.model import tenant_of_table
 
@@ -34,18 +35,23 @@ def on_inserts(event: Mapping[str, Any]) -> None:
     for record in event["Records"]:
         batches[tenant_of_stream(record["eventSourceARN"])].append(_waiting(record["dynamodb"]))
     unreadable: list[UnreadableRecordError] = []
-    for tenant, batch in batches.items():
-        arrivals, refused = read(tenant, batch)
-        unreadable += refused
-        with acting_as(tenant, Authority.LOG):
-            log = Log(tenant)
-            done = sequence(log, arrivals)
-            count_sequenced(done.count, done.lag_ms)
-            count_published(publish(log, done.placed))
-    if unreadable:
-        count_unreadable(len(unreadable))
-        message = "what is in the inbox is no record"
-        raise ExceptionGroup(message, unreadable)
+    told: dict[str, Any] = {}
+    try:
+        for tenant, batch in batches.items():
+            arrivals, refused = read(tenant, batch)
+            unreadable += refused
+            with acting_as(tenant, Authority.LOG):
+                log = Log(tenant)
+                done = sequence(log, arrivals)
+                count_sequenced(done.count, done.lag_ms)
+                told |= {"tenant": tenant, **done.told()}
+                count_published(publish(log, done.placed))
+        if unreadable:
+            count_unreadable(len(unreadable))
+            message = "what is in the inbox is no record"
+            raise ExceptionGroup(message, unreadable)
+    finally:
+        conclude("records placed", **told)
 
 
 def read(tenant: str, batch: Sequence[Waiting]) -> tuple[list[Arrival], list[UnreadableRecordError]]:

@@ -95,6 +95,8 @@ def sweep_tenant(tenant: str) -> Swept:
             _report(tenant, unreadable)
             done = sequence(log, arrivals)
             placed += done.placed
+            if done.count:
+                logger.info("records placed", tenant=tenant, **done.told())
             total += Swept(len(portion), done.count, done.lag_ms, unreadable=len(unreadable))
             if total.waiting >= RUN_RECORDS:
                 break
