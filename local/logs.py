@@ -32,8 +32,7 @@ def _events(logs: Any, request: str) -> Iterator[tuple[str, str]]:
 
 def _written(milliseconds: int) -> str:
     """A time as the functions' lines have it."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S},{milliseconds % 1000:03d}+0000"
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def follow(place: Place, request: str, *, forever: bool) -> Iterator[str]:

@@ -32,7 +32,12 @@ def test_every_function_writes_to_its_own_log_group_alone(name: str) -> None:
     stack = deployed()
     group = stack.of("AWS::Logs::LogGroup")[f"{name.capitalize()}Logs"]["LogGroupName"]
     assert group == f"/aws/lambda/ms-production-{name}"
-    assert stack.of("AWS::Lambda::Function")[f"{name.capitalize()}Function"]["LoggingConfig"] == {"LogGroup": group}
+    assert stack.of("AWS::Lambda::Function")[f"{name.capitalize()}Function"]["LoggingConfig"] == {
+        "LogGroup": group,
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": "WARN",
+    }
     writes = [each for each in stack.role_statements(f"{name.capitalize()}Role") if "logs:PutLogEvents" in each.actions]
     assert [each.resources for each in writes] == [(stack.arn(f"{name.capitalize()}Logs"),)]
 

@@ -27,7 +27,7 @@ def conclude(message: str, **fields: Any) -> None:
     if not metrics.metric_set:
         logger.info(message, **fields)
         return
-    lasting = {"level": "INFO", "message": message, "timestamp": clock.rfc3339(clock.now())}
+    lasting = {"level": "INFO", "message": message, "timestamp": clock.now().isoformat(timespec="milliseconds")}
     for name, value in {**lasting, **fields}.items():
         metrics.add_metadata(name, value)
     metrics.flush_metrics()
