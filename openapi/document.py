@@ -64,7 +64,7 @@ def document() -> dict[str, Any]:
     made = merge.get_openapi_schema()
     rename(made)
     tidy(made["components"])
-    made["components"]["schemas"]["Problem"] = problems.PROBLEM
+    made["components"]["schemas"] |= {"Problem": problems.PROBLEM, "Preference": headers.PREFERENCE}
     _complete(made, found)
     link(made)
     return _in_order(made)

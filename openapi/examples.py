@@ -15,20 +15,22 @@ _OF_TYPE: dict[str, Any] = {"boolean": True, "null": None, "string": "text", "nu
 
 def example_of(schema: Schema, document: Any) -> Any:
     """A value that the schema describes: its own example, or one made of those of its parts."""
-    schema = resolved(schema, document)
-    if schema.get("examples"):
-        return schema["examples"][0]
-    for keyword in ("const", "default"):
-        if schema.get(keyword) is not None:
-            return schema[keyword]
-    if schema.get("enum"):
-        return schema["enum"][0]
+    target = resolved(schema, document)
+    told = [*_told(schema), *_told(target)]
+    if told:
+        return told[0]
     for keyword in ("anyOf", "oneOf"):
-        if options := schema.get(keyword):
+        if options := target.get(keyword):
             return example_of(next((each for each in options if each.get("type") != "null"), options[0]), document)
-    if "allOf" in schema:
-        return {name: value for each in schema["allOf"] for name, value in example_of(each, document).items()}
-    return _of_type(schema, document)
+    if "allOf" in target:
+        return {name: value for each in target["allOf"] for name, value in example_of(each, document).items()}
+    return _of_type(target, document)
+
+
+def _told(schema: Schema) -> list[Any]:
+    """The values that a schema itself names, the best first."""
+    one = [schema[keyword] for keyword in ("const", "default") if schema.get(keyword) is not None]
+    return [*schema.get("examples", []), *one, *schema.get("enum", [])]
 
 
 def _of_type(schema: Schema, document: Any) -> Any:

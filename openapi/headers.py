@@ -29,12 +29,13 @@ PARAMETERS = {
         "The ETag that the thing had when it was read: if it changed since, the answer is 412 and nothing happens.",
         _ETAG,
     ),
-    "Prefer": _parameter(
-        "Prefer",
-        "`return=minimal` leaves the body of the answer out (RFC 7240).",
-        "return=minimal",
-        enum=["return=minimal", "return=representation"],
-    ),
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": "`return=minimal` leaves the body of the answer out (RFC 7240).",
+        "schema": {"$ref": "#/components/schemas/Preference"},
+    },
     "Traceparent": _parameter(
         "traceparent",
         "The trace that the request belongs to (W3C Trace Context).",
@@ -43,6 +44,12 @@ PARAMETERS = {
     ),
 }
 """Request headers, by the name of the component."""
+
+PREFERENCE = {
+    "type": "string",
+    "description": "What the client prefers: no body, or one.",
+    "enum": ["return=minimal", "return=representation"],
+}
 
 HEADERS = {
     "X-Request-Id": _header(

@@ -4,21 +4,21 @@ import inspect
 from typing import Any
 
 from misentinel.access import Permission, Role, permissions_of
-from misentinel.api.routes import Route, pattern_of
+from misentinel.api.routes import PLACE, Route, pattern_of
 from openapi import headers, problems
 from openapi.examples import example_of
 from openapi.schemas import Schema, prose, resolved, without_null
 
 _WORDS = {200: "Done.", 201: "Made.", 202: "Accepted: it is done in the background.", 204: "Done; there is no body."}
+_WITHOUT_BODY = " There is no body if `Prefer: return=minimal` asked for none."
 _QUERY = {
     "limit": ("How many items a page has at most.", 20),
     "cursor": ("Where to go on: the `next_cursor` of the page before. It is good for this listing alone.", None),
 }
 _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_.~-]+$"}
 _ID = "01935c8e-7f3a-7c21-9b42-0d6c5f1e2a3b"
-_WITH_PRECONDITION = {"PUT", "PATCH", "DELETE"}
-_MADE = (201, 202)
-_NO_CONTENT = 204
+_CHANGE_OF_A_THING = {"PUT", "PATCH", "DELETE"}
+_OK, _CREATED, _ACCEPTED, _NO_CONTENT = 200, 201, 202, 204
 
 
 def complete(operation: dict[str, Any], route: Route, tag: str, document: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def complete(operation: dict[str, Any], route: Route, tag: str, document: Any) -
         "description": "\n\n".join(each for each in (summary, rest, *_rules(route)) if each),
         "security": [{"accessToken": [route.needs.value]}] if isinstance(route.needs, Permission) else [],
         "deprecated": bool(route.deprecated),
-        "parameters": _parameters(operation, route),
+        "parameters": _parameters(operation, route, document),
         "requestBody": _request_body(operation.get("requestBody"), document),
         "responses": _responses(operation, route, document),
     }
@@ -55,16 +55,39 @@ def _rules(route: Route) -> list[str]:
     return rules
 
 
-def _parameters(operation: dict[str, Any], route: Route) -> list[dict[str, Any]]:
+def _is_change(route: Route) -> bool:
+    """Whether it changes something; a search is a POST and does not."""
+    reads = isinstance(route.needs, Permission) and route.needs.value.endswith(":read")
+    return route.method != "GET" and not reads
+
+
+def _may_be_minimal(route: Route) -> bool:
+    """Whether its answer's body may be left out: not where the answer is needed."""
+    return _is_change(route) and not route.never_kept and bool({_OK, _CREATED} & {route.status, *route.also})
+
+
+def _has_versions(route: Route, document: Any) -> bool:
+    """Whether it changes a thing that is read, with its ETag, at the same path; or makes it there."""
+    if route.method not in _CHANGE_OF_A_THING:
+        return False
+    path = PLACE.sub(r"{\1}", route.path)
+    read = document["paths"][path].get("get")
+    if read is None:
+        return route.method == "PUT" and path.endswith("}")
+    schema = read["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    return not str(schema.get("$ref", "")).endswith("Page")
+
+
+def _parameters(operation: dict[str, Any], route: Route, document: Any) -> list[dict[str, Any]]:
     found = [_parameter(each) for each in operation.get("parameters", [])]
     order = list(pattern_of(route.path).groupindex)
     found.sort(key=lambda each: (each["in"] != "path", order.index(each["name"]) if each["in"] == "path" else 0))
     shared = ["Traceparent"]
-    if route.method != "GET":
+    if _may_be_minimal(route):
         shared.append("Prefer")
-    if route.method == "POST":
+    if route.method == "POST" and _is_change(route):
         shared.append("IdempotencyKey")
-    if route.method in _WITH_PRECONDITION:
+    if _has_versions(route, document):
         shared.append("IfMatch")
     return found + [{"$ref": f"#/components/parameters/{name}"} for name in sorted(shared)]
 
@@ -107,22 +130,22 @@ def _examples(schema: Schema, document: Any) -> dict[str, Any]:
 
 def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
     found = {}
-    for status, response in operation["responses"].items():
-        if int(status) < 300:  # noqa: PLR2004 - HTTP's class of successes
-            found[str(status)] = _success(int(status), response, route, document)
-    if route.method != "GET" and str(_NO_CONTENT) not in found:
+    answer = operation["responses"].get(str(route.status), {})
+    for status in (route.status, *route.also):
+        found[str(status)] = _success(status, answer, route, document)
+    if _may_be_minimal(route) and _OK in {route.status, *route.also}:
         found[str(_NO_CONTENT)] = {
             "description": "Done; the body was left out, as `Prefer: return=minimal` asked.",
             "headers": _references(_headers_of(route, _NO_CONTENT)),
         }
-    for status in _refusals(route, body="requestBody" in operation):
+    for status in _refusals(route, document, body="requestBody" in operation):
         found[str(status)] = {"$ref": f"#/components/responses/{problems.name_of(status)}"}
     return dict(sorted(found.items()))
 
 
 def _success(status: int, response: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "description": _WORDS[status],
+        "description": _WORDS[status] + (_WITHOUT_BODY if status == _CREATED and _may_be_minimal(route) else ""),
         "headers": _references(_headers_of(route, status)),
     }
     if status != _NO_CONTENT:
@@ -139,29 +162,29 @@ def _headers_of(route: Route, status: int) -> list[str]:
     names = list(headers.ALWAYS)
     if isinstance(route.needs, Permission):
         names += headers.LIMITS
-    if status in _MADE:
+    if status in {_CREATED, _ACCEPTED}:
         names.append("Location")
     if route.method != "DELETE":
         names.append("ETag")
-    if route.method == "POST":
+    if route.method == "POST" and _is_change(route):
         names.append("Idempotency-Replayed")
-    if route.method != "GET":
+    if _may_be_minimal(route):
         names.append("Preference-Applied")
     if route.deprecated:
         names += ["Deprecation", "Sunset", "Link"]
     return names
 
 
-def _refusals(route: Route, *, body: bool) -> list[int]:
+def _refusals(route: Route, document: Any, *, body: bool) -> list[int]:
     """The statuses that a route's refusals may have: its own, the wrapper's and the gateway's."""
     found = {400, 403, 422, 429, 500, 503}
     if isinstance(route.needs, Permission) or route.method == "POST":
         found |= {401}
     if "<" in route.path:
         found |= {404}
-    if route.method != "GET":
+    if _is_change(route):
         found |= {409}
-    if route.method in _WITH_PRECONDITION:
+    if _has_versions(route, document):
         found |= {412}
     if body:
         found |= {404, 413, 415}

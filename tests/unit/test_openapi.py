@@ -117,7 +117,8 @@ def test_every_operation_is_listed_under_a_tag_that_is_explained(document: Any) 
 def test_every_field_is_described_with_an_example(document: Any) -> None:
     missing = []
     for name, schema in properties_of(document):
-        options = [resolved(each, document) for each in [schema, *schema.get("anyOf", []), *schema.get("oneOf", [])]]
+        parts = [schema, *schema.get("anyOf", []), *schema.get("oneOf", [])]
+        options = parts + [resolved(each, document) for each in parts]
         if not any(each.get("description") for each in options):
             missing.append(f"{name} has no description")
         items = [resolved(each["items"], document) for each in options if each.get("items")]

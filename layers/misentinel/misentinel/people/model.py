@@ -14,7 +14,7 @@ from misentinel.people.forms import (
     locale_form,
     phone_form,
 )
-from misentinel.schema import Body, Email, FreeText, Name, Resource
+from misentinel.schema import Body, Email, FreeText, Moment, Name, Resource
 
 MAX_TAGS = 10
 """Tags of one person."""
@@ -149,11 +149,12 @@ def _is_hidden(value: object) -> bool:
     return value == _HIDDEN
 
 
-def _contact(description: str) -> Any:
+def _contact(description: str, example: str) -> Any:
     return Field(
         default_factory=_hidden,
         exclude_if=_is_hidden,
         description=f"{description} Absent without the permission people:contact.",
+        examples=[example],
     )
 
 
@@ -161,19 +162,20 @@ class Person(Resource):
     """A person as clients see it; what the caller may not read is absent."""
 
     id: str = Field(description="The id that MiSentinel gave.", examples=["01935a3c-7d2e-7b41-9c55-0a4f6e1d2b3c"])
-    external_id: str | None = _contact("Your own id of this person.")
-    email: str | None = _contact("The e-mail address as it was sent.")
-    phone: str | None = _contact("E.164.")
-    name: str | None = _contact("What the person is called.")
+    external_id: str | None = _contact("Your own id of this person.", "customer-1042")
+    email: str | None = _contact("The e-mail address as it was sent.", "ada@example.com")
+    phone: str | None = _contact("E.164.", "+442079460018")
+    name: str | None = _contact("What the person is called.", "Ada Lovelace")
     locale: str | None = Field(description="BCP 47.", examples=["en-GB"])
     time_zone: str | None = Field(description="IANA.", examples=["Europe/London"])
     attributes: dict[str, bool | int | float | str] = Field(
-        description="Values of declared attributes; personal ones only with the permission people:contact."
+        description="Values of declared attributes; personal ones only with the permission people:contact.",
+        examples=[{"plan": "pro", "seats": 12}],
     )
-    tags: list[str]
-    created_at: str
-    updated_at: str
-    last_seen_at: str | None = Field(description="The time of the person's latest event.")
+    tags: list[str] = Field(description="The person's tags.", examples=[["vip"]])
+    created_at: Moment = Field(description="When the person was added.")
+    updated_at: Moment = Field(description="When the person last changed.")
+    last_seen_at: Moment | None = Field(description="The time of the person's latest event.")
 
 
 class AttributeBody(Body):
@@ -191,9 +193,9 @@ class AttributeBody(Body):
 class Attribute(Resource):
     """A declared attribute."""
 
-    name: str = Field(examples=["plan"])
-    type: AttributeType
-    description: str
-    indexed: bool
-    personal: bool
-    archived: bool
+    name: str = Field(description="What it is called.", examples=["plan"])
+    type: AttributeType = Field(description="What kind of value it holds.", examples=["string"])
+    description: str = Field(description="What it means.", examples=["The plan that the customer pays for."])
+    indexed: bool = Field(description="Whether searches by it are answered from an index.", examples=[True])
+    personal: bool = Field(description="Whether reading it needs the permission people:contact.", examples=[False])
+    archived: bool = Field(description="Whether it takes no new values.", examples=[False])

@@ -25,7 +25,10 @@ class Deletion(Resource):
     """How a deletion ended: ``done``, or ``accepted``: the job says when nothing is left."""
 
     status: str = Field(description="done, or accepted: then a job removes the rest.", examples=["done"])
-    job: str | None = Field(description="The job that removes the rest: GET /v1/jobs/<id> says when it is done.")
+    job: str | None = Field(
+        description="The job that removes the rest: GET /v1/jobs/<id> says when it is done.",
+        examples=["01935a3c-7d2e-7b41-9c55-0a4f6e1d2b3c"],
+    )
 
     @property
     def headers(self) -> dict[str, str]:
