@@ -29,6 +29,10 @@ The API of MiSentinel: a workspace's people, its members and what they did.
 **Changes**: `ETag` and `If-Match` keep two writers apart, `Idempotency-Key` makes it safe to send a POST again,
 `Prefer: return=minimal` leaves the answer's body out.
 
+**Web pages** of other origins may call it if the workspace lists them in its settings (CORS). Every answer has
+`Strict-Transport-Security`, `Cache-Control: no-store`, `X-Content-Type-Options`, `Content-Security-Policy` and
+`Referrer-Policy`.
+
 Times are RFC 3339 in UTC. Ids are opaque. A body has at most 1 MB. Card numbers are refused in all text.
 """
 
@@ -36,15 +40,15 @@ DOCUMENTED = ("/v1/", "/.well-known/")
 """What the document is about: pages for people are not."""
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI document of all functions.
+def document(found: list[Door]) -> dict[str, Any]:
+    """The OpenAPI document of these functions.
 
     Raises
     ------
     ValueError
         Two functions mean different things by one name.
     """
-    found = [each for each in doors() if _documented(each)]
+    found = [each for each in found if _documented(each)]
     merge = OpenAPIMerge(
         title="MiSentinel",
         version="1",
@@ -125,4 +129,4 @@ def _in_order(made: dict[str, Any]) -> dict[str, Any]:
 
 def text() -> str:
     """The document as it is committed."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(doors()), indent=2, ensure_ascii=False) + "\n"

@@ -56,6 +56,10 @@ HEADERS = {
         "The request's id: its record and its log lines have it.", "4f0c2a1e-8f6d-4b5e-9c37-2d1b7a6e5f40"
     ),
     "traceparent": _header("The trace that the request belonged to (W3C Trace Context).", _TRACE),
+    "Vary": _header("The answer differs by the asking page's origin.", "Origin"),
+    "Access-Control-Allow-Origin": _header(
+        "The asking page's origin, if it asked and may read the answer.", "https://app.example.com"
+    ),
     "RateLimit-Policy": _header(
         "The workspace's limit: requests (`q`) in a window of seconds (`w`).", '"workspace";q=6000;w=60'
     ),
@@ -75,7 +79,7 @@ HEADERS = {
 }
 """Response headers."""
 
-ALWAYS = ("X-Request-Id", "traceparent")
+ALWAYS = ("X-Request-Id", "traceparent", "Vary", "Access-Control-Allow-Origin")
 """What every answer of a function has."""
 
 LIMITS = ("RateLimit-Policy", "RateLimit")

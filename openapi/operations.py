@@ -66,6 +66,22 @@ def _may_be_minimal(route: Route) -> bool:
     return _is_change(route) and not route.never_kept and bool({_OK, _CREATED} & {route.status, *route.also})
 
 
+def _shows_a_version(route: Route, document: Any) -> bool:
+    """Whether its answer is a thing that is changed where it is read: such an answer has an ETag."""
+    if route.method == "DELETE" or not isinstance(route.needs, Permission):
+        return False
+    path = PLACE.sub(r"{\1}", route.path)
+    versioned = {each for each, item in document["paths"].items() if {"put", "patch"} & set(item)}
+    if route.method == "POST":
+        return any(each.startswith(path + "/{") or path.startswith(each + "/") for each in versioned)
+    return path in versioned and not _answers_a_page(document["paths"][path].get(route.method.lower(), {}))
+
+
+def _answers_a_page(operation: Any) -> bool:
+    schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).endswith("Page")
+
+
 def _has_versions(route: Route, document: Any) -> bool:
     """Whether it changes a thing that is read, with its ETag, at the same path; or makes it there."""
     if route.method not in _CHANGE_OF_A_THING:
@@ -74,8 +90,7 @@ def _has_versions(route: Route, document: Any) -> bool:
     read = document["paths"][path].get("get")
     if read is None:
         return route.method == "PUT" and path.endswith("}")
-    schema = read["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    return not str(schema.get("$ref", "")).endswith("Page")
+    return not _answers_a_page(read)
 
 
 def _parameters(operation: dict[str, Any], route: Route, document: Any) -> list[dict[str, Any]]:
@@ -136,7 +151,7 @@ def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[s
     if _may_be_minimal(route) and _OK in {route.status, *route.also}:
         found[str(_NO_CONTENT)] = {
             "description": "Done; the body was left out, as `Prefer: return=minimal` asked.",
-            "headers": _references(_headers_of(route, _NO_CONTENT)),
+            "headers": _references(_headers_of(route, _NO_CONTENT, document)),
         }
     for status in _refusals(route, document, body="requestBody" in operation):
         found[str(status)] = {"$ref": f"#/components/responses/{problems.name_of(status)}"}
@@ -146,7 +161,7 @@ def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[s
 def _success(status: int, response: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
         "description": _WORDS[status] + (_WITHOUT_BODY if status == _CREATED and _may_be_minimal(route) else ""),
-        "headers": _references(_headers_of(route, status)),
+        "headers": _references(_headers_of(route, status, document)),
     }
     if status != _NO_CONTENT:
         schema = response["content"]["application/json"]["schema"]
@@ -158,13 +173,13 @@ def _references(names: list[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _headers_of(route: Route, status: int) -> list[str]:
+def _headers_of(route: Route, status: int, document: Any) -> list[str]:
     names = list(headers.ALWAYS)
     if isinstance(route.needs, Permission):
         names += headers.LIMITS
     if status in {_CREATED, _ACCEPTED}:
         names.append("Location")
-    if route.method != "DELETE":
+    if _shows_a_version(route, document):
         names.append("ETag")
     if route.method == "POST" and _is_change(route):
         names.append("Idempotency-Replayed")

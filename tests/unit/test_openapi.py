@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.event_handler.openapi.dependant import get_dependant
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, create_model
 from translated import deployed
 
 from misentinel.access import Permission
+from misentinel.api import Api
 from misentinel.api.problem import TYPE
-from misentinel.api.routes import PLACE, Route
+from misentinel.api.routes import PLACE, Deprecation, Route
+from misentinel.schema import Resource
 from openapi.document import DOCUMENTED, FILE, text
-from openapi.doors import doors
+from openapi.document import document as document_of
+from openapi.doors import Door, doors
 from openapi.problems import kinds
 from openapi.schemas import properties_of, resolved
 
@@ -211,3 +215,41 @@ def test_links_lead_to_operations_with_such_a_parameter(document: Any) -> None:
         ("list_people", "update_person"),
         ("invite_member", "read_member"),
     } <= seen
+
+
+class Thing(Resource):
+    """A thing."""
+
+    id: str = Field(description="Its id.", examples=["t1"])
+
+
+def door_to(name: str, answer: type[Resource], **more: Any) -> Door:
+    """A function with one route, which answers so."""
+    api = Api()
+
+    def read_thing(thing_id: str) -> Resource:
+        """One thing."""
+        return answer(id=thing_id)
+
+    read_thing.__annotations__["return"] = answer
+    read_thing.__name__ = f"read_{name}"
+    api.get(f"/v1/{name}/<thing_id>", needs=Permission.PEOPLE_READ, action=f"{name}.read", **more)(read_thing)
+    return Door(name, f"{name.title()}: some.", api)
+
+
+def test_a_deprecated_route_is_so_in_the_document() -> None:
+    going = Deprecation(datetime(2027, 1, 1, tzinfo=UTC), "https://example.com/going", datetime(2027, 7, 1, tzinfo=UTC))
+    operation = document_of([door_to("things", Thing, deprecated=going)])["paths"]["/v1/things/{thing_id}"]["get"]
+    assert operation["deprecated"] is True
+    assert "2027-01-01" in operation["description"]
+    assert {"Deprecation", "Sunset", "Link"} <= set(operation["responses"]["200"]["headers"])
+
+
+def test_two_functions_may_not_mean_different_things_by_one_name() -> None:
+    other = create_model("Thing", __base__=Thing, colour=(str, Field(description="Its colour.", examples=["red"])))
+    assert set(document_of([door_to("things", Thing), door_to("items", Thing)])["paths"]) == {
+        "/v1/things/{thing_id}",
+        "/v1/items/{thing_id}",
+    }
+    with pytest.raises(ValueError, match="different things by Thing"):
+        document_of([door_to("things", Thing), door_to("items", other)])
