@@ -57,8 +57,7 @@ def _rules(route: Route) -> list[str]:
 
 def _is_change(route: Route) -> bool:
     """Whether it changes something; a search is a POST and does not."""
-    reads = isinstance(route.needs, Permission) and route.needs.value.endswith(":read")
-    return route.method != "GET" and not reads
+    return route.method != "GET" and not route.action.name.endswith(".search")
 
 
 def _may_be_minimal(route: Route) -> bool:
