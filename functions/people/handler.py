@@ -17,9 +17,11 @@ from misentinel.people import (
     Person,
     PersonChange,
     PersonUpsert,
+    Search,
     attributes_of_tenant,
     delete,
     people_of_tenant,
+    search,
 )
 from misentinel.people.attributes import NAME
 
@@ -50,6 +52,12 @@ def upsert_person(wanted: PersonUpsert, people: Store) -> Reply[Person]:
     if not added:
         return Reply(person)
     return Reply(person, status=201, headers={"Location": f"/v1/people/{person.id}"})
+
+
+@api.post("/v1/people/search", needs=Permission.PEOPLE_READ, action="people.search")
+def search_people(wanted: Search, people: Store) -> Page[Person]:
+    """Find people by their fields, tags and attributes; a page may be short while there is a next one."""
+    return search(people, wanted)
 
 
 @api.get("/v1/people/<person_id>", needs=Permission.PEOPLE_READ, action="people.read")

@@ -117,52 +117,49 @@ def test_a_change_that_changes_nothing_writes_nothing(desk: Desk) -> None:
     assert (answer.json, answer.headers["ETag"]) == (made, etag)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"phone": "020 7946 0018"},
-        {"phone": "+0123456789"},
-        {"phone": "+44"},
-        {"locale": "english"},
-        {"locale": ""},
-        {"time_zone": "Mars/Olympus"},
-        {"time_zone": "../../etc/passwd"},
-        {"tags": ["Not A Tag"]},
-        {"tags": ["a"] * 11},
-        {"tags": None},
-        {"external_id": ""},
-        {"external_id": 5},
-        {"email": "nobody"},
-        {"attributes": {"undeclared": 1}},
-        {"attributes": None},
-        {"attributes": {"seats": "five"}},
-        {"attributes": {"seats": True}},
-        {"attributes": {"seats": 2**53}},
-        {"attributes": {"seats": 1e300}},
-        {"attributes": {"plan": 5}},
-        {"attributes": {"plan": "x" * 501}},
-        {"attributes": {"plan": "4111 1111 1111 1111"}},
-        {"attributes": {"plan": ["a"]}},
-        {"attributes": {"paying": 1}},
-        {"attributes": {"renews": "2026-12-01"}},
-        {"attributes": {"renews": "2026-02-30T00:00:00Z"}},
-        {"attributes": {"renews": "0001-01-01T00:00:00+23:59"}},
-        {"created_at": "2020-01-01T00:00:00Z"},
-        {"id": "x"},
-    ],
-)
-def test_what_is_not_valid_is_refused_and_nothing_is_kept(desk: Desk, wrong: dict[str, Any]) -> None:
+WRONG: list[dict[str, Any]] = [
+    {"phone": "020 7946 0018"},
+    {"phone": "+0123456789"},
+    {"phone": "+44"},
+    {"locale": "english"},
+    {"locale": ""},
+    {"time_zone": "Mars/Olympus"},
+    {"time_zone": "../../etc/passwd"},
+    {"tags": ["Not A Tag"]},
+    {"tags": ["a"] * 11},
+    {"tags": None},
+    {"external_id": ""},
+    {"external_id": 5},
+    {"email": "nobody"},
+    {"attributes": {"undeclared": 1}},
+    {"attributes": None},
+    {"attributes": {"seats": "five"}},
+    {"attributes": {"seats": True}},
+    {"attributes": {"seats": 2**53}},
+    {"attributes": {"seats": 1e300}},
+    {"attributes": {"plan": 5}},
+    {"attributes": {"plan": "x" * 501}},
+    {"attributes": {"plan": "4111 1111 1111 1111"}},
+    {"attributes": {"plan": ["a"]}},
+    {"attributes": {"paying": 1}},
+    {"attributes": {"renews": "2026-12-01"}},
+    {"attributes": {"renews": "2026-02-30T00:00:00Z"}},
+    {"attributes": {"renews": "0001-01-01T00:00:00+23:59"}},
+    {"created_at": "2020-01-01T00:00:00Z"},
+    {"id": "x"},
+]
+
+
+def test_what_is_not_valid_is_refused_and_nothing_is_kept(desk: Desk) -> None:
     desk.declare("plan", "string")
     desk.declare("seats", "number")
     desk.declare("paying", "boolean")
     desk.declare("renews", "time")
-    for method, path, more in (
-        ("POST", "/v1/people", {"name": "Ada"}),
-        ("PUT", "/v1/people", {"email": "ada@example.com"}),
-    ):
-        answer = desk.ask(method, path, {**more, **wrong})
-        assert answer.status == 422, answer.text
-        assert answer.json["errors"]
+    for wrong in WRONG:
+        added = desk.ask("POST", "/v1/people", {"name": "Ada", **wrong})
+        upserted = desk.ask("PUT", "/v1/people", {"email": "ada@example.com", **wrong})
+        assert (added.status, upserted.status) == (422, 422), wrong
+        assert added.json["errors"]
     assert desk.items("person#") == []
 
 

@@ -10,7 +10,9 @@ from misentinel.people.model import (
     PersonChange,
     PersonUpsert,
 )
+from misentinel.people.query import Search
 from misentinel.people.removal import Deletion, delete
+from misentinel.people.search import search
 from misentinel.people.store import People, people_of_tenant
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "Person",
     "PersonChange",
     "PersonUpsert",
+    "Search",
     "attributes_of_tenant",
     "delete",
     "people_of_tenant",
+    "search",
 ]
