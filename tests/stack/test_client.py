@@ -28,7 +28,7 @@ import sys
 
 from misentinel_client import AuthenticatedClient
 from misentinel_client.api.people import create_person, list_people, read_person, search_people, update_person
-from misentinel_client.models import NewPerson, Person, PersonChange, PersonPage, Problem, Search
+from misentinel_client.models import Condition, NewPerson, Op, Person, PersonChange, PersonPage, Problem, Search
 from misentinel_client.types import UNSET
 
 client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])
@@ -53,9 +53,8 @@ stale = update_person.sync(made.id, client=client, body=PersonChange(name="Ada B
 assert isinstance(stale, Problem), stale
 assert stale.type_.endswith(":precondition-failed")
 
-found = search_people.sync(
-    client=client, body=Search.from_dict({"where": {"field": "external_id", "op": "eq", "value": "ada-1"}})
-)
+by_external_id = Condition(field="external_id", op=Op.EQ, value="ada-1")
+found = search_people.sync(client=client, body=Search(where=by_external_id))
 assert isinstance(found, PersonPage), found
 assert [each.id for each in found.items] == [made.id]
 
