@@ -62,7 +62,7 @@ class Writer:
             read = self._until({200}, lambda: self.client.get(path))
             self._change(path, read.headers["etag"])
         if self.chance.random() < DELETED:
-            self._until({204, 404}, lambda: self.client.delete(path))
+            self._until({200, 404}, lambda: self.client.delete(path))
             self.deleted.add(made.json["id"])
 
     def _change(self, path: str, version: str) -> None:
