@@ -42,6 +42,7 @@ def _up(place: Place) -> None:
 def _explain(place: Place, shown: dict[str, Any]) -> None:
     workspaces = shown["workspaces"]
     print(f"\nAPI        {shown['api']}")
+    print(f"Docs       {shown['api']}/docs")
     for each in workspaces:
         print(f"Workspace  {each['workspace']:<12} {each['email']}")
     print(
