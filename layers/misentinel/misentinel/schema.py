@@ -5,30 +5,40 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
-_CARD = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,18}[0-9](?![0-9])")
-_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(-?)(?:[0-9A-Fa-f]{4}\1){3}[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
+from misentinel.cards import holds_card_number
+
+CARD_NUMBER = "looks like a payment card number; never send one"
+"""What is said of a field that holds one."""
+
+_NEVER_KEPT = {"password"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ud800-\udfff]")
 
 
-def _luhn(digits: str) -> bool:
-    """The check of payment card numbers (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value  # noqa: PLR2004 - the rule's own nine
-    return total % 10 == 0
-
-
 def refuse_card_numbers(text: str) -> str:
-    """Refuse free text that holds a payment card number: MiSentinel is not subject to PCI and stays so.
-
-    UUIDs are passed over: among the digits of one in 500 is by chance what could be a card's number.
-    """
-    for match in _CARD.finditer(_UUID.sub("|", text)):
-        if _luhn(re.sub(r"[ -]", "", match.group())):
-            message = "looks like a payment card number; never send one"
-            raise ValueError(message)
+    """Refuse free text that holds a payment card number: MiSentinel is not subject to PCI and stays so."""
+    if holds_card_number(text):
+        raise ValueError(CARD_NUMBER)
     return text
+
+
+def card_numbers_in(value: Any, path: str = "") -> list[str]:
+    """Where in a JSON value there is a payment card number: the paths of texts, numbers and names that hold one.
+
+    A name that holds one is told by its parent's path. Passwords are never kept as they are, and passed over.
+    """
+    match value:
+        case str() | int() | float():
+            return [path] if holds_card_number(str(value)) else []
+        case dict():
+            names = [path] if any(holds_card_number(name) for name in value) else []
+            inside = ((name, each) for name, each in value.items() if name not in _NEVER_KEPT)
+            return names + [
+                at for name, each in inside for at in card_numbers_in(each, f"{path}.{name}" if path else str(name))
+            ]
+        case list():
+            return [at for number, each in enumerate(value) for at in card_numbers_in(each, f"{path}.{number}")]
+        case _:
+            return []
 
 
 def refuse_control_characters(text: str) -> str:

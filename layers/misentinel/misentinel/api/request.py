@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from misentinel.access import Caller
 from misentinel.errors import BadRequest, Invalid, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
+from misentinel.schema import CARD_NUMBER, card_numbers_in
 
 MAX_BODY = 1_000_000
 """Bytes of a body at most; Lambda itself would take 6 MB."""
@@ -144,6 +145,8 @@ def strict_json(text: str) -> Any:
     ------
     BadRequest
         Not JSON, NaN or Infinity, a name twice, broken Unicode, or nested deeper than `MAX_DEPTH`.
+    Invalid
+        There is a payment card number in it, wherever: no route can forget to look.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_names)
@@ -154,6 +157,8 @@ def strict_json(text: str) -> Any:
         raise BadRequest("Send the body as JSON (RFC 8259) in UTF-8.") from None
     if _depth(value) > MAX_DEPTH:
         raise BadRequest(f"The JSON nests deeper than {MAX_DEPTH} levels.")
+    if found := card_numbers_in(value):
+        raise Invalid(errors=[{"field": path[:80], "message": CARD_NUMBER} for path in found[:10]])
     return value
 
 
