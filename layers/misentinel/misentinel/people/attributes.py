@@ -1,6 +1,5 @@
 """Attributes: what a workspace declares that it keeps of a person, beside the fields that everybody has."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -110,7 +109,7 @@ def checked(kind: AttributeType, given: Value) -> Value:
 
 
 def _number(given: float) -> int | float:
-    if not math.isfinite(given) or abs(given) > LARGEST:
+    if not -LARGEST <= given <= LARGEST:  # neither is NaN, and an integer of 400 digits is no float
         message = f"must be a number between -{LARGEST} and {LARGEST}"
         raise ValueError(message)
     return int(given) if float(given).is_integer() else given
