@@ -182,7 +182,7 @@ class Api:
     def _resolve(self, request: Request, event: dict[str, Any], context: Any) -> Answer:
         """Run the route through Powertools' resolver: it validates, calls and serialises."""
         request.read_body(event)
-        response = self.resolver.resolve(event, context)
+        response = self.resolver.resolve(_plain(event, request), context)
         if request.failure is not None:
             raise request.failure
         status = request.reply_status or int(response["statusCode"])
@@ -190,6 +190,13 @@ class Api:
             return Answer(status, dict(request.reply_headers), "")
         headers = {"Content-Type": "application/json", **request.reply_headers}
         return Answer(status, headers, str(response.get("body") or ""))
+
+
+def _plain(event: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The event as the resolver shall read it: the body is text, and JSON, for `Request.read_body` saw to both."""
+    headers = {**(event.get("headers") or {}), "content-type": "application/json"}
+    headers = {name: value for name, value in headers.items() if name.lower() != "content-type" or name.islower()}
+    return {**event, "headers": headers, "body": request.body or None, "isBase64Encoded": False}
 
 
 def _keep_failure(error: Exception) -> Response[str]:

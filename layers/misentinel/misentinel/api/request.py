@@ -86,15 +86,16 @@ class Request:
         PayloadTooLarge
             Over `MAX_BODY`.
         UnsupportedMediaType
-            Not ``application/json``.
+            Not ``application/json`` in UTF-8, or compressed.
         """
         self.body = _body(event)
         if not self.body:
             return
         if len(self.body) > MAX_BODY or len(self.body.encode(errors="replace")) > MAX_BODY:
             raise PayloadTooLarge(MAX_BODY)
-        media_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if media_type != "application/json" and not media_type.endswith("+json"):
+        if not _is_json(self.headers.get("content-type", "application/json")):
+            raise UnsupportedMediaType
+        if self.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType
 
     @cached_property
@@ -126,14 +127,28 @@ class Request:
         return key
 
 
+def _is_json(content_type: str) -> bool:
+    """Whether a Content-Type is JSON's (RFC 8259, section 11), in UTF-8 if it says in what."""
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = {
+        value.strip().strip('"')
+        for name, _, value in (each.partition("=") for each in parameters)
+        if name.strip() == "charset"
+    }
+    return media_type == "application/json" and charsets <= {"utf-8", "utf8"}
+
+
 def _body(event: Mapping[str, Any]) -> str:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        if _REPLACED in body:
-            raise BadRequest("Send the body as JSON in UTF-8; if you mean the character U+FFFD, write it \\ufffd.")
         return str(body)
+    if len(body) > MAX_BODY // 3 * 4 + 4:
+        raise PayloadTooLarge(MAX_BODY)
     try:
-        return base64.b64decode(body, validate=True).decode()
+        raw = base64.b64decode(body, validate=True)
+        if len(raw) > MAX_BODY:
+            raise PayloadTooLarge(MAX_BODY)
+        return raw.decode()
     except (binascii.Error, UnicodeDecodeError):
         raise BadRequest("Send the body as JSON in UTF-8.") from None
 
