@@ -286,3 +286,31 @@ def test_a_float_has_no_place_in_a_record() -> None:
 def test_a_record_of_more_than_64_kib_is_refused() -> None:
     with pytest.raises(ValueError, match="65536"):
         canonical({"a": "x" * 65536})
+
+
+def test_a_change_whose_condition_fails_is_made_as_was_said_instead(home: House, tenant: str) -> None:
+    things = bind(Thing, tenant)
+    things("thing#1", "thing", value="b").save()
+    for value, expected in (("a", "b"), ("c", "c")):
+        unit = a_unit(tenant)
+        unit.update(
+            things("thing#1", "thing"),
+            [Thing.value.set(value)],
+            condition=Thing.value < value,
+            otherwise=Conflict("it is gone"),
+            instead=([Thing.value.set(Thing.value)], Thing.pk.exists()),
+        )
+        unit.commit()
+        assert things.get("thing#1", "thing").value == expected
+    unit = a_unit(tenant)
+    unit.update(
+        things("thing#2", "thing"),
+        [Thing.value.set("a")],
+        condition=Thing.value < "a",
+        otherwise=Conflict("it is gone"),
+        instead=([Thing.value.set("a")], Thing.pk.exists()),
+    )
+    with pytest.raises(Conflict, match="it is gone"):
+        unit.commit()
+    assert things.count() == 1
+    assert len(home.records(tenant)) == 2

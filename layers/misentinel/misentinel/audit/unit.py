@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -67,6 +67,7 @@ class _Write:
     kind: str
     kwargs: dict[str, Any]
     otherwise: Refusal | None
+    instead: dict[str, Any] | None = None
 
 
 _KINDS = ("check", "delete", "put", "update")
@@ -124,10 +125,12 @@ class Unit:
         actions: list[UpdateAction],
         condition: Condition | None = None,
         otherwise: Refusal | None = None,
+        instead: tuple[list[UpdateAction], Condition] | None = None,
     ) -> None:
-        """Change an item in place."""
+        """Change an item in place; ``instead`` is what is tried if the condition does not hold at the commit."""
         kwargs = item.get_update_kwargs_from_instance(actions=actions, condition=condition)
-        self._add("update", kwargs, otherwise)
+        other = instead and item.get_update_kwargs_from_instance(actions=instead[0], condition=instead[1])
+        self._add("update", kwargs, otherwise, other)
 
     def delete(self, item: Model, condition: Condition | None = None, otherwise: Refusal | None = None) -> None:
         """Delete an item."""
@@ -145,7 +148,9 @@ class Unit:
         kwargs = model.get_operation_kwargs_from_class(pk, range_key=sk, condition=condition)
         self._add("check", kwargs, otherwise)
 
-    def _add(self, kind: str, kwargs: dict[str, Any], otherwise: Refusal | None) -> None:
+    def _add(
+        self, kind: str, kwargs: dict[str, Any], otherwise: Refusal | None, instead: dict[str, Any] | None = None
+    ) -> None:
         found = kwargs.get("Key") or {name: kwargs["Item"][name] for name in ("pk", "sk") if name in kwargs["Item"]}
         key = (kwargs["TableName"], json.dumps(found, sort_keys=True))
         if key in self._keys:
@@ -155,7 +160,7 @@ class Unit:
             message = f"more than {self._max_writes} writes in one unit of work: make it a job"
             raise TooManyWritesError(message)
         self._keys.add(key)
-        self._writes.append(_Write(kind, kwargs, otherwise))
+        self._writes.append(_Write(kind, kwargs, otherwise, instead))
 
     @property
     def writes(self) -> int:
@@ -265,23 +270,26 @@ class Unit:
     def _transact(self) -> None:
         inbox = _Write("put", self._inbox_item().get_save_kwargs_from_instance(), None)
         ordered = [write for kind in _KINDS for write in (*self._writes, inbox) if write.kind == kind]
-        by_kind = {kind: [write.kwargs for write in ordered if write.kind == kind] for kind in _KINDS}
-        unknown = False
+        unknown, token = False, self.uid
         with acting_as(self.tenant):
             for attempt in range(ATTEMPTS):
                 if attempt:
                     if self._late(CALL_MS if unknown else 0):
                         break
                     time.sleep(clock.jitter(FIRST_WAIT * 2**attempt))
+                by_kind = {kind: [write.kwargs for write in ordered if write.kind == kind] for kind in _KINDS}
                 try:
                     connection().transact_write_items(
                         condition_check_items=by_kind["check"],
                         delete_items=by_kind["delete"],
                         put_items=by_kind["put"],
                         update_items=by_kind["update"],
-                        client_request_token=self.uid,
+                        client_request_token=token,
                     )
                 except TransactWriteError as error:
+                    if self._replaced(error, ordered):
+                        token = clock.uuid7()  # another request: the first was definitely not made
+                        continue
                     unknown = self._judge(error, ordered) or unknown
                 except (BotoCoreError, ClientError) as error:
                     raise Unavailable from error
@@ -290,6 +298,20 @@ class Unit:
         if unknown:
             raise OutcomeUnknown
         raise Conflict("Others changed the same things at the same time; read them again and retry.")
+
+    @staticmethod
+    def _replaced(error: TransactWriteError, ordered: list[_Write]) -> bool:
+        """Whether all whose conditions failed have something to be tried instead, which then takes their place."""
+        failed = [
+            place
+            for place, reason in enumerate(error.cancellation_reasons)
+            if reason is not None and reason.code == "ConditionalCheckFailed"
+        ]
+        if not failed or any(ordered[place].instead is None for place in failed):
+            return False
+        for place in failed:
+            ordered[place] = replace(ordered[place], kwargs=ordered[place].instead or {}, instead=None)
+        return True
 
     def _judge(self, error: TransactWriteError, ordered: list[_Write]) -> bool:
         """Raise what can't be mended by trying again; else say whether the outcome is unknown."""
