@@ -59,7 +59,7 @@ browser: ## See that there is a Chromium for the tests of the docs page
 bench: $(STAMP) ## Measure against the bare calls
 	$(PYTHON) -m benchmarks
 
-openapi: $(STAMP) ## Write the API's document anew: docs/openapi.json
+openapi: $(STAMP) ## Write the API's document anew: docs/openapi.json, docs/problems.md
 	@PYTHONPATH=layers/misentinel $(PYTHON) -m openapi
 
 lock: $(STAMP) ## Resolve both requirements files anew, with hashes
