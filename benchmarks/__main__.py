@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT / "layers/misentinel"), str(ROOT / "tests")]
 from doors import API_FUNCTIONS  # noqa: E402 - the path comes first
 from imports import HANDLER, cheapest, floor  # noqa: E402
 
-from benchmarks import log, requests  # noqa: E402
+from benchmarks import cost, log, requests  # noqa: E402
 from local.stack import temporary_stack  # noqa: E402
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
@@ -81,6 +81,9 @@ def on_the_stack() -> None:
         print(f"- sequencer and publisher: {house:.0f} a second")
         print(f"- the same transactions and PutEvents, bare: {bare:.0f} a second")
         print(f"- ratio **{bare / house:.2f}**")
+
+        heading("What a million requests cost, at London's list prices")
+        cost.measured(stack, stack.new_workspace(), 48 if QUICK else 480)
 
 
 def main() -> int:

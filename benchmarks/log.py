@@ -27,7 +27,7 @@ def throughput(stack: Stack, records: int, rounds: int) -> dict[str, float]:
     found: dict[str, list[float]] = {"sequencer and publisher": [], "the same requests, bare": []}
     for _ in range(rounds):
         with function(stack, "sequencer"):
-            tenant, twin = new_tenant_id(), new_tenant_id()
+            tenant, twin = unwatched(stack, 2)
             uids = _prepare(stack, tenant, twin, records)
             made: list[Request] = []
             _note(made)
@@ -36,16 +36,22 @@ def throughput(stack: Stack, records: int, rounds: int) -> dict[str, float]:
             found["sequencer and publisher"].append(records / (time.perf_counter() - started))
             assert (swept.sequenced, swept.published) == (len(uids), len(uids))
         found["the same requests, bare"].append(records / _again(stack, made, tenant, twin))
-        _remove(stack, tenant, twin)
+        remove(stack, tenant, twin)
     return {name: statistics.median(each) for name, each in found.items()}
+
+
+def unwatched(stack: Stack, count: int) -> list[str]:
+    """New tenants with an inbox and a log that no stream and no sweep watches; while being a function."""
+    tenants = [new_tenant_id() for _ in range(count)]
+    for tenant in tenants:
+        for suffix in (Suffix.INBOX, Suffix.LOG):
+            root(stack).aws("dynamodb").create_table(**table_definition(tenant, suffix))
+    return tenants
 
 
 def _prepare(stack: Stack, tenant: str, twin: str, records: int) -> list[str]:
     """Two sets of tables that nobody watches, with the same records in their inboxes."""
     dynamodb, uids = root(stack).aws("dynamodb"), []
-    for each in (tenant, twin):
-        for suffix in (Suffix.INBOX, Suffix.LOG):
-            dynamodb.create_table(**table_definition(each, suffix))
     with clock.at(clock.now() - timedelta(minutes=1)) as frozen:
         written = []
         for _ in range(records):
@@ -102,7 +108,8 @@ def _renamed(value: Any, old: str, new: str) -> Any:
             return value
 
 
-def _remove(stack: Stack, *tenants: str) -> None:
+def remove(stack: Stack, *tenants: str) -> None:
+    """Delete the tables of `unwatched` tenants."""
     for tenant in tenants:
         for suffix in ("inbox", "log"):
             root(stack).aws("dynamodb").delete_table(TableName=table(tenant, suffix))

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 import ocsf
 import pytest
 from house import House, LambdaContext, Reply, house
-from logbook import Bus, inserts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from logbook import Bus, inserts, leave, told
 
 from functions.audit.handler import handler
 from functions.sequencer.handler import handler as sequencer
 from misentinel import clock
 from misentinel.access import Role
-from misentinel.audit import Action, Actor, Happening, Outcome, Unit
+from misentinel.audit import Action, Actor, Happening, InboxItem, Outcome, Unit
 from misentinel.auditlog import search
 from misentinel.auditlog.model import actor_of, resource_of
+from misentinel.tenancy import acting_as, bind
 
 START = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 
@@ -333,3 +336,59 @@ def test_what_is_indexed_of_a_record() -> None:
     assert resource_of({"resources": [{"type": "person", "uid": "p"}, {"type": "person", "uid": "q"}]}) == "person:p"
     assert resource_of({"resources": [{"type": "person", "name": "p"}]}) is None
     assert resource_of({}) is None
+
+
+def test_a_record_that_comes_late_is_found_at_its_time(desk: Desk) -> None:
+    late = desk.happened()
+    held = inserts(desk.home, desk.tenant)
+    with acting_as(desk.tenant):
+        bind(InboxItem, desk.tenant)(late).delete()
+    others = [desk.happened(after=1800) for _ in range(4)]
+    desk.sequenced()
+    image = held["Records"][0]["dynamodb"]["NewImage"]
+    leave(desk.tenant, late, told(image, "record"), told(image, "context"))
+    desk.sequenced()
+    assert desk.found() == [*others[::-1], late]
+    span = {"from": clock.rfc3339(START), "to": clock.rfc3339(START + timedelta(minutes=1))}
+    assert desk.found(**span) == [late]
+    read = desk.ask(f"/{late}").json
+    assert (read["sequence"], read["context"]) == (4, {"address": "192.0.2.7"})
+
+
+moments = st.integers(0, 3 * 60_000)
+"""Milliseconds after the start: within three minutes, so that many share one."""
+
+
+@settings(max_examples=25)
+@given(
+    batches=st.lists(st.lists(moments, min_size=1, max_size=4), min_size=1, max_size=4),
+    spans=st.lists(st.tuples(moments, moments, st.integers(1, 5), st.booleans()), min_size=1, max_size=5),
+)
+def test_every_span_is_found_whole_and_in_order_however_records_came(
+    home: House, batches: list[list[int]], spans: list[tuple[int, int, int, bool]]
+) -> None:
+    """By time: the newest minute first, in a minute the last place first; each record once, to the millisecond."""
+    with clock.at(START) as time:
+        desk = Desk(home, time)
+        placed: list[tuple[int, str]] = []
+        for batch in batches:
+            made = []
+            for moment in batch:
+                with clock.at(START + timedelta(milliseconds=moment)):
+                    made.append((moment, desk.happened("people.read", after=0)))
+            desk.sequenced()
+            placed += sorted(made, key=lambda each: each[1])
+        time.tick(600)
+        for first, last, limit, filtered in spans:
+            start, end = min(first, last), max(first, last) + 1
+            query = {
+                "from": clock.rfc3339(START + timedelta(milliseconds=start)),
+                "to": clock.rfc3339(START + timedelta(milliseconds=end)),
+                "limit": str(limit),
+            }
+            in_order = sorted(enumerate(placed), key=lambda each: (each[1][0] // 60_000, each[0]), reverse=True)
+            wanted = [uid for _, (moment, uid) in in_order if start <= moment < end]
+            assert desk.found(**query, **({"action": "people.read"} if filtered else {})) == wanted
+        for moment, uid in placed:
+            record = desk.ask(f"/{uid}").json["record"]
+            assert (record["metadata"]["uid"], record["time"] - round(START.timestamp() * 1000)) == (uid, moment)
