@@ -2,17 +2,21 @@
 
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from misentinel.access import Permission
 from misentinel.api import Api, Depends, Page, Reply
 from misentinel.people import (
+    AddedEvents,
     Attribute,
     AttributeBody,
     Attributes,
     Deletion,
+    Event,
+    Events,
     MergeRequest,
     NewPerson,
+    OneOrMany,
     People,
     Person,
     PersonChange,
@@ -20,6 +24,7 @@ from misentinel.people import (
     Search,
     attributes_of_tenant,
     delete,
+    events_of_tenant,
     people_of_tenant,
     search,
 )
@@ -28,6 +33,7 @@ from misentinel.people.attributes import NAME
 api = Api()
 Store = Annotated[People, Depends(people_of_tenant)]
 Declared = Annotated[Attributes, Depends(attributes_of_tenant)]
+Happenings = Annotated[Events, Depends(events_of_tenant)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 AttributeName = Annotated[str, Path(pattern=NAME)]
 
@@ -76,6 +82,18 @@ def update_person(person_id: str, change: PersonChange, people: Store) -> Person
 def merge_people(person_id: str, request: MergeRequest, people: Store) -> Person:
     """Make one person of two: this one keeps its values and takes what it lacks from the other, who is no more."""
     return people.merge(person_id, request.from_)
+
+
+@api.post("/v1/people/<person_id>/events", needs=Permission.PEOPLE_WRITE, action="events.create")
+def add_events(person_id: str, sent: Annotated[OneOrMany, Body()], events: Happenings) -> AddedEvents:
+    """Add one event of a person, or up to 100; those whose ids are known already are skipped and said so."""
+    return events.add(person_id, sent)
+
+
+@api.get("/v1/people/<person_id>/events", needs=Permission.PEOPLE_READ, action="events.list")
+def list_events(person_id: str, events: Happenings, limit: Limit = 20, cursor: str | None = None) -> Page[Event]:
+    """A person's events, the newest first."""
+    return events.page(person_id, limit, cursor)
 
 
 @api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete", also=(202,))

@@ -1,6 +1,8 @@
 """People: the user data a workspace keeps."""
 
 from misentinel.people.declaring import Attributes, attributes_of_tenant
+from misentinel.people.event import AddedEvents, Event, NewEvent, NewEvents, OneOrMany
+from misentinel.people.events import Events, events_of_tenant
 from misentinel.people.model import (
     Attribute,
     AttributeBody,
@@ -16,12 +18,18 @@ from misentinel.people.search import search
 from misentinel.people.store import People, people_of_tenant
 
 __all__ = [
+    "AddedEvents",
     "Attribute",
     "AttributeBody",
     "Attributes",
     "Deletion",
+    "Event",
+    "Events",
     "MergeRequest",
+    "NewEvent",
+    "NewEvents",
     "NewPerson",
+    "OneOrMany",
     "People",
     "Person",
     "PersonChange",
@@ -29,6 +37,7 @@ __all__ = [
     "Search",
     "attributes_of_tenant",
     "delete",
+    "events_of_tenant",
     "people_of_tenant",
     "search",
 ]
