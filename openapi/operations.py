@@ -10,7 +10,6 @@ from openapi.examples import example_of
 from openapi.schemas import Schema, prose, resolved, without_null
 
 _WORDS = {200: "Done.", 201: "Made.", 202: "Accepted: it is done in the background.", 204: "Done; there is no body."}
-_WITHOUT_BODY = " There is no body if `Prefer: return=minimal` asked for none."
 _QUERY = {
     "limit": ("How many items a page has at most.", 20),
     "cursor": ("Where to go on: the `next_cursor` of the page before. It is good for this listing alone.", None),
@@ -50,6 +49,8 @@ def _rules(route: Route) -> list[str]:
     if route.never_kept and route.method == "POST":
         names = ", ".join(f"`{name}`" for name in route.never_kept)
         rules.append(f"An answer that is sent again for its Idempotency-Key is without {names}.")
+    if _may_be_minimal(route) and not _takes_preference(route):
+        rules.append("`Prefer: return=minimal` leaves the body of the answer out; `Location` says what was made.")
     if route.deprecated:
         rules.append(f"Deprecated since {route.deprecated.since:%Y-%m-%d}: see <{route.deprecated.page}>.")
     return rules
@@ -63,6 +64,15 @@ def _is_change(route: Route) -> bool:
 def _may_be_minimal(route: Route) -> bool:
     """Whether its answer's body may be left out: not where the answer is needed."""
     return _is_change(route) and not route.never_kept and bool({_OK, _CREATED} & {route.status, *route.also})
+
+
+def _takes_preference(route: Route) -> bool:
+    """Whether the header is a parameter of the operation.
+
+    Where something is made, the answer without a body is a 201 still, which no schema can tell from one with a body:
+    that is told in words, and generated clients do not ask for what they could not read.
+    """
+    return _may_be_minimal(route) and _CREATED not in {route.status, *route.also}
 
 
 def _shows_a_version(route: Route, document: Any) -> bool:
@@ -97,7 +107,7 @@ def _parameters(operation: dict[str, Any], route: Route, document: Any) -> list[
     order = list(pattern_of(route.path).groupindex)
     found.sort(key=lambda each: (each["in"] != "path", order.index(each["name"]) if each["in"] == "path" else 0))
     shared = ["Traceparent"]
-    if _may_be_minimal(route):
+    if _takes_preference(route):
         shared.append("Prefer")
     if route.method == "POST" and _is_change(route):
         shared.append("IdempotencyKey")
@@ -145,9 +155,10 @@ def _examples(schema: Schema, document: Any) -> dict[str, Any]:
 def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
     found = {}
     answer = operation["responses"].get(str(route.status), {})
+    _never_kept(answer, route, document)
     for status in (route.status, *route.also):
         found[str(status)] = _success(status, answer, route, document)
-    if _may_be_minimal(route) and _OK in {route.status, *route.also}:
+    if _takes_preference(route):
         found[str(_NO_CONTENT)] = {
             "description": "Done; the body was left out, as `Prefer: return=minimal` asked.",
             "headers": _references(_headers_of(route, _NO_CONTENT, document)),
@@ -157,9 +168,17 @@ def _responses(operation: dict[str, Any], route: Route, document: Any) -> dict[s
     return dict(sorted(found.items()))
 
 
+def _never_kept(answer: dict[str, Any], route: Route, document: Any) -> None:
+    """Secret fields are absent from an answer that is sent again for its Idempotency-Key."""
+    if not route.never_kept or route.method != "POST":
+        return
+    schema = resolved(answer["content"]["application/json"]["schema"], document)
+    schema["required"] = [name for name in schema.get("required", []) if name not in route.never_kept]
+
+
 def _success(status: int, response: dict[str, Any], route: Route, document: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "description": _WORDS[status] + (_WITHOUT_BODY if status == _CREATED and _may_be_minimal(route) else ""),
+        "description": _WORDS[status],
         "headers": _references(_headers_of(route, status, document)),
     }
     if status != _NO_CONTENT:
@@ -196,7 +215,7 @@ def _refusals(route: Route, document: Any, *, body: bool) -> list[int]:
         found |= {401}
     if "<" in route.path:
         found |= {404}
-    if _is_change(route):
+    if _is_change(route) or (route.path.count("/") > 3 and "<" in route.path):  # noqa: PLR2004 - /v1/things/<id>/part
         found |= {409}
     if _has_versions(route, document):
         found |= {412}

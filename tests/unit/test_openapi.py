@@ -200,6 +200,14 @@ def test_every_operation_says_how_it_may_be_refused(document: Any) -> None:
                 assert response == {"$ref": f"#/components/responses/Problem{status}"}
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.never_kept], ids=lambda route: route.path)
+def test_an_answer_sent_again_without_its_secrets_is_as_the_document_says(route: Route, document: Any) -> None:
+    content = in_document(route, document)["responses"][str(route.status)]["content"]["application/json"]
+    for example in content["examples"].values():
+        kept = {name: each for name, each in example["value"].items() if name not in route.never_kept}
+        assert errors_of(content["schema"], kept, document) == []
+
+
 def test_links_lead_to_operations_with_such_a_parameter(document: Any) -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in operations(document)}
     seen = set()
