@@ -74,9 +74,11 @@ class Event(Resource):
     """An event as clients see it."""
 
     id: str = Field(description="Your own id of it, or one that MiSentinel gave.", examples=["order-77-placed"])
-    name: str = Field(examples=["order_placed"])
-    time: str = Field(examples=["2026-11-23T13:30:00.000Z"])
-    properties: dict[str, bool | int | float | str | None] = Field(examples=[{"total": 42.5}])
+    name: str = Field(description="What happened.", examples=["order_placed"])
+    time: str = Field(description="When it happened.", examples=["2026-11-23T13:30:00.000Z"])
+    properties: dict[str, bool | int | float | str | None] = Field(
+        description="What else is known of it.", examples=[{"total": 42.5}]
+    )
 
 
 class AddedEvents(Resource):
