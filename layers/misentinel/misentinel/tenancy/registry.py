@@ -45,7 +45,7 @@ class _Row(Model):
     created_at = UnicodeAttribute(null=True)
     plan = UnicodeAttribute(null=True)
     cell = UnicodeAttribute(null=True)
-    requests_a_minute = NumberAttribute(null=True)
+    requests_a_minute: Any = NumberAttribute(null=True)
     steps: Any = MapAttribute(null=True)
 
 
