@@ -66,10 +66,23 @@ def test_the_topic_of_alarms_is_encrypted_under_a_key_that_alarms_may_use() -> N
 def test_the_dashboard_shows_what_the_stack_has() -> None:
     stack = deployed()
     body = json.loads(stack.of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"])
-    metrics = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
+    every = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
+    metrics = [metric for metric in every if isinstance(metric[0], str)]
     shown = {(metric[0], metric[1]) for metric in metrics}
+    functions = {each["FunctionName"] for each in stack.of("AWS::Lambda::Function").values()}
+    assert {metric[3] for metric in metrics if metric[1] == "Errors"} == functions
     assert {("AWS/ApiGateway", name) for name in ("Count", "Latency", "5XXError")} <= shown
     assert {("AWS/Lambda", "IteratorAge"), ("MiSentinel", "SequencingLag"), ("MiSentinel", "InboxSize")} <= shown
     queues = {metric[3] for metric in metrics if metric[0] == "AWS/SQS"}
     assert queues <= {each["QueueName"] for each in stack.of("AWS::SQS::Queue").values()}
     assert watched("ApproximateNumberOfMessagesVisible") <= queues
+
+
+def test_the_dashboard_shows_what_is_paid_for() -> None:
+    body = json.loads(deployed().of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"])
+    text = json.dumps(body)
+    for metric in ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "Duration", "Published", "IncomingBytes"):
+        assert metric in text
+    names = [metric[0]["id"] for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])
+             if isinstance(metric[0], dict)]  # fmt: skip
+    assert len(names) == len(set(names)) == 6
