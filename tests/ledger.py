@@ -39,7 +39,7 @@ class Books:
 
     def people(self, name: str) -> list[dict[str, Any]]:
         """The people of this name."""
-        return [item for item in self.data if item["sk"]["S"] == "person" and item.get("name") == {"S": name}]
+        return [item for item in self.data if is_person(item) and item.get("name") == {"S": name}]
 
     def done(self, operation: str, kind: str = "", uid: str = "") -> int:
         """How often an action succeeded; with a kind and an id, on that resource."""
@@ -51,6 +51,11 @@ class Books:
             and record["status_code"] == "ok"
             and (not uid or {"type": kind, "uid": uid} in _named(record))
         )
+
+
+def is_person(item: dict[str, dict[str, Any]]) -> bool:
+    """Whether an item of a workspace's data is a person, and not an entry that leads to one."""
+    return item["pk"]["S"].startswith("person#") and item["sk"]["S"] == "person"
 
 
 def sweep(stack: Stack) -> None:
@@ -157,7 +162,7 @@ def _named(record: dict[str, Any]) -> list[dict[str, str]]:
 
 def _check_people(books: Books) -> None:
     """A person's version counts its changes, and each change has one record."""
-    there = {item["id"]["S"]: item for item in books.data if item["sk"]["S"] == "person"}
+    there = {item["id"]["S"]: item for item in books.data if is_person(item)}
     for uid, item in there.items():
         assert books.done("people.create", "person", uid) == 1, f"person {uid} without its one creation on record"
         changes = books.done("people.update", "person", uid)

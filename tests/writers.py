@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import urllib3
-from ledger import Books
+from ledger import Books, is_person
 
 from local.client import Answer, Client
 
@@ -119,7 +119,7 @@ def writing(client: Client, count: int, seed: int) -> Iterator[list[Writer]]:
 
 def check_work(books: Books, writers: list[Writer]) -> None:
     """Whoever was told that something is done, finds it done, once."""
-    there = {item["id"]["S"]: item["name"]["S"] for item in books.data if item["sk"]["S"] == "person"}
+    there = {item["id"]["S"]: item["name"]["S"] for item in books.data if is_person(item)}
     for writer in writers:
         assert not writer.deleted & there.keys()
         for uid, name in writer.made.items():
