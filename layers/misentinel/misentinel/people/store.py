@@ -141,6 +141,7 @@ class People:
         write(self.tenant, changes, self.declared(survivor, other))
         unit().touch("person", survivor_id, names)
         unit().touch("person", other_id)
+        current_request().answer_belongs_to(person_key(survivor_id))
         return self.view(after)
 
     def list(self, limit: int, cursor: str | None) -> Page[Person]:
