@@ -64,7 +64,9 @@ def quietly() -> Iterator[None]:
             handler.setStream(before or sys.stdout)
 
 
-def ask(name: str, method: str, path: str, *, token: str = "", body: object = None) -> dict[str, Any]:
+def ask(
+    name: str, method: str, path: str, *, token: str = "", body: object = None, query: dict[str, str] | None = None
+) -> dict[str, Any]:
     """A request through a function's handler, as the gateway would hand it over."""
     headers = {"content-type": "application/json", "user-agent": "benchmarks"}
     if token:
@@ -75,8 +77,8 @@ def ask(name: str, method: str, path: str, *, token: str = "", body: object = No
         "resource": path,
         "headers": headers,
         "multiValueHeaders": {key: [value] for key, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {key: [value] for key, value in query.items()} if query else None,
         "body": json.dumps(body) if body is not None else None,
         "isBase64Encoded": False,
         "requestContext": {"requestId": uuid7(), "identity": {"sourceIp": "192.0.2.99"}},
