@@ -14,12 +14,13 @@ sys.path[:0] = [str(ROOT / "layers/misentinel"), str(ROOT / "tests")]
 from doors import API_FUNCTIONS  # noqa: E402 - the path comes first
 from imports import HANDLER, cheapest, floor  # noqa: E402
 
-from benchmarks import cost, log, requests  # noqa: E402
+from benchmarks import cost, log, requests, search  # noqa: E402
 from local.stack import temporary_stack  # noqa: E402
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
 ROUNDS = 30 if QUICK else 200
 RECORDS = 490 if QUICK else 1960
+SIZES = (1_000, 10_000) if QUICK else (1_000, 10_000, 100_000)
 
 
 def heading(text: str) -> None:
@@ -84,6 +85,9 @@ def on_the_stack() -> None:
 
         heading("What a million requests cost, at London's list prices")
         cost.measured(stack, stack.new_workspace(), 48 if QUICK else 480)
+
+        heading("Listing and searching: milliseconds of the handler, read units")
+        search.flatness(stack, stack.new_workspace(), SIZES, 10 if QUICK else 20)
 
 
 def main() -> int:
