@@ -7,12 +7,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from misentinel.access import Caller, Permission
 from misentinel.api import Api, Depends, Page, Reply, caller
 from misentinel.jobs import Jobs, JobView, jobs_of_tenant
+from misentinel.transfers.exports import Exports, exports_of_caller
 from misentinel.transfers.imports import Imports, imports_of_caller
-from misentinel.transfers.model import DownloadLink, Import, NewImport, UploadRequest
+from misentinel.transfers.model import DownloadLink, Export, Import, NewExport, NewImport, UploadRequest
 
 api = Api()
 Me = Annotated[Caller, Depends(caller)]
 AllJobs = Annotated[Jobs, Depends(jobs_of_tenant)]
+AllExports = Annotated[Exports, Depends(exports_of_caller)]
 AllImports = Annotated[Imports, Depends(imports_of_caller)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
@@ -67,6 +69,25 @@ def start_import(import_id: str, imports: AllImports) -> Reply[Import]:
 def read_report(import_id: str, imports: AllImports) -> DownloadLink:
     """A link to the report: each row that was refused, and why."""
     return imports.report(import_id)
+
+
+@api.post("/v1/exports", needs=Permission.PEOPLE_EXPORT, action="exports.create", status=202)
+def create_export(new: NewExport, exports: AllExports) -> Reply[Export]:
+    """Export people, with the fields that the caller may read: formula cells defused, in CSV with a byte order mark."""
+    made = exports.create(new)
+    return Reply(made, headers={"Location": f"/v1/exports/{made.id}"})
+
+
+@api.get("/v1/exports/<export_id>", needs=Permission.PEOPLE_EXPORT, action="exports.read")
+def read_export(export_id: str, exports: AllExports) -> Export:
+    """How far an export is."""
+    return exports.get(export_id)
+
+
+@api.get("/v1/exports/<export_id>/file", needs=Permission.PEOPLE_EXPORT, action="exports.file")
+def read_export_file(export_id: str, exports: AllExports) -> DownloadLink:
+    """A link to the file of an export that is done; the file is kept for a week."""
+    return exports.file(export_id)
 
 
 handler = api.handler

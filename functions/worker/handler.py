@@ -8,10 +8,12 @@ from misentinel.jobs.queue import serve
 from misentinel.jobs.running import Task
 from misentinel.observability import logger
 from misentinel.people.removal import deletion_portion
+from misentinel.transfers.exporting import Exporting
 from misentinel.transfers.importing import Importing
 
 TASKS: Mapping[Kind, Task] = {
     Kind.IMPORT: Importing,
+    Kind.EXPORT: Exporting,
     Kind.DELETION: lambda _: deletion_portion,
 }
 

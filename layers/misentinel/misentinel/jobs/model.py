@@ -105,6 +105,8 @@ class Job:
 
     Attributes
     ----------
+    asked_by, session, request_id
+        Who handed it to the worker, and by which request.
     about
         What its clients may know of it for as long as it is kept; nothing personal.
     plan
@@ -121,9 +123,10 @@ class Job:
     kind: Kind
     status: Status
     created_by: str
+    created_at: str
+    asked_by: str
     session: str
     request_id: str
-    created_at: str
     about: JsonObject = field(default_factory=dict)
     plan: JsonObject = field(default_factory=dict)
     place: JsonObject = field(default_factory=dict)
@@ -141,7 +144,7 @@ class Job:
     @property
     def actor(self) -> Actor:
         """On whose behalf it runs."""
-        return Actor(member=self.created_by, session=self.session, is_mfa=True)
+        return Actor(member=self.asked_by, session=self.session, is_mfa=True)
 
     def view(self) -> JobView:
         """What clients see of it."""

@@ -31,6 +31,7 @@ class _Item(DataModel):
     kind = UnicodeAttribute()
     status = UnicodeAttribute()
     created_by = UnicodeAttribute()
+    asked_by = UnicodeAttribute()
     session = UnicodeAttribute(null=True)
     request_id = UnicodeAttribute()
     created_at = UnicodeAttribute()
@@ -55,9 +56,10 @@ def _job(item: _Item) -> Job:
         kind=Kind(item.kind),
         status=Status(item.status),
         created_by=item.created_by,
+        created_at=item.created_at,
+        asked_by=item.asked_by,
         session=item.session or "",
         request_id=item.request_id,
-        created_at=item.created_at,
         about=json.loads(item.about or "{}"),
         plan=json.loads(item.plan or "{}"),
         place=json.loads(item.place or "{}"),
@@ -185,7 +187,7 @@ class Jobs:
             raise Conflict("It was started before; see how far it is with GET " + job.path + ".")
         unit().happening.status_code = "accepted"
         unit().touch("job", job.id, ("status",))
-        return self.move(job, status=Status.QUEUED, plan=plan, counts=counts)
+        return self.move(job, status=Status.QUEUED, plan=plan, counts=counts, **_asking())
 
     def cancel(self, job: Job) -> Job:
         """End a job where it is; what its portions did so far stays. A cancelled one stays cancelled.
@@ -214,6 +216,7 @@ class Jobs:
             kind=job.kind.value,
             status=job.status.value,
             created_by=job.created_by,
+            asked_by=job.asked_by,
             session=job.session or None,
             request_id=job.request_id,
             created_at=job.created_at,
@@ -264,13 +267,12 @@ def begin(
         kind=kind,
         status=Status.WAITING if waits else Status.QUEUED,
         created_by=work.actor.member,
-        session=work.actor.session,
-        request_id=work.happening.request_id,
         created_at=clock.rfc3339(clock.now()),
         about=about or {},
         plan=plan or {},
         counts=counts or {},
         moved_by=work.uid,
+        **_asking(),
     )
     Jobs(work.tenant).add(job)
     if not waits:
@@ -281,6 +283,16 @@ def begin(
 def jobs_of_tenant() -> Jobs:
     """The jobs of the tenant that is calling."""
     return Jobs(current_tenant())
+
+
+def _asking() -> dict[str, Any]:
+    """Who acts now, and by which request: the job will run on behalf of that."""
+    work = unit()
+    return {
+        "asked_by": work.actor.member,
+        "session": work.actor.session,
+        "request_id": work.happening.request_id,
+    }
 
 
 def _over(status: Status, error: str = "") -> JsonObject:

@@ -59,6 +59,7 @@ class Importing:
         report = Report(self._files, self._form, job.place.get("report", {}))
         if "assembly" in job.place:
             return self._assemble(report, job.place)
+        report.flush()
         try:
             self._look_ahead()
         except FileChangedError:
@@ -130,26 +131,21 @@ class Importing:
             return upsert_rows(self._people, valid, self._match, spare=0, dry=True)
 
     def _finish(self, report: Report, place: Mapping[str, Any], counts: Mapping[str, int], error: str = "") -> Step:
-        """Nothing is left to read: make the report, at once if it is small."""
+        """Nothing is left to read: what is known is committed, then the report made of it."""
         paced = 0 if self._dry else counts.get("created", 0) + counts.get("updated", 0)
-        if report.place["pieces"]:
-            kept = {"report": report.place, "assembly": {}, "error": error}
-            return Step({**place, **kept}, counts, paced=paced)
-        report.assemble({})
-        return self._last(report, counts, error, paced)
+        return Step({**place, "report": report.place, "assembly": {}, "error": error}, counts, paced=paced)
 
     def _assemble(self, report: Report, place: Mapping[str, Any]) -> Step:
         state = report.assemble(place["assembly"])
-        if state is None:
-            return self._last(report, {}, place.get("error", ""), 0)
-        return Step({**place, "assembly": state})
+        if state is not None:
+            return Step({**place, "assembly": state})
 
-    def _last(self, report: Report, counts: Mapping[str, int], error: str, paced: int) -> Step:
         def forget() -> None:
             self._files.delete(SOURCE)
             report.forget()
 
-        return Step({}, counts, done=not error, error=error, paced=paced, afterwards=forget)
+        error = str(place["error"])
+        return Step({}, done=not error, error=error, afterwards=forget)
 
 
 def layout_from(kept: Mapping[str, Any]) -> Layout:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, replace
 
-from misentinel import clock
 from misentinel.access import Caller
 from misentinel.api import caller
 from misentinel.audit import unit
@@ -150,8 +149,3 @@ class Imports:
 def imports_of_caller() -> Imports:
     """The imports of the workspace of whoever is calling."""
     return Imports(caller())
-
-
-def called(kind: str, form: Format) -> str:
-    """What a file is called that is fetched today."""
-    return f"{kind}-{clock.now():%Y-%m-%d}.{form}"

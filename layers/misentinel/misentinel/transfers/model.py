@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from misentinel.jobs import Job, JobView
 from misentinel.people.portions import Match
-from misentinel.schema import Body, Resource
+from misentinel.people.query import Where, require_bounds
+from misentinel.schema import Body, Resource, refuse_card_numbers, refuse_control_characters
 from misentinel.transfers.layout import Encoding, Format
 
 MAX_BYTES = 1_000_000_000
@@ -17,8 +18,10 @@ MAX_ROWS = 1_000_000
 
 _FORMAT = "`csv` (RFC 4180 and what spreadsheets make of it) or `ndjson` (a JSON object a line)"
 _URL = "https://ms-production-files.s3.eu-west-2.amazonaws.com/..."
-ColumnName = Annotated[str, Field(max_length=200)]
-FieldName = Annotated[str, Field(max_length=100)]
+ColumnName = Annotated[
+    str, Field(max_length=200), AfterValidator(refuse_control_characters), AfterValidator(refuse_card_numbers)
+]
+FieldName = Annotated[str, Field(max_length=100, pattern=r"^[a-z_]{1,20}(\.[a-z][a-z0-9_]{0,49})?$")]
 
 
 class UploadRequest(Body):
@@ -117,3 +120,32 @@ class Import(JobView):
             ignored=job.about.get("ignored", []),
             upload=upload,
         )
+
+
+class NewExport(Body):
+    """What it takes to export people into a file."""
+
+    format: Format = Field(strict=False, description=f"What the file is to be: {_FORMAT}.", examples=["csv"])
+    where: Where | None = Field(
+        default=None,
+        description="Whom: a condition as in POST /v1/people/search; everybody without one.",
+        examples=[{"field": "tag", "op": "eq", "value": "vip"}],
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "NewExport":
+        if self.where is not None:
+            require_bounds(self.where)
+        return self
+
+
+class Export(JobView):
+    """An export as clients see it. ``progress``: ``rows`` written, and their ``bytes``."""
+
+    format: Format = Field(description="What the file is.", examples=["csv"])
+    contact: bool = Field(description="Whether it has the fields that only people:contact shows.", examples=[True])
+
+    @classmethod
+    def of(cls, job: Job) -> "Export":
+        """The export that a job is."""
+        return cls(**job.view().model_dump(), format=Format(job.about["format"]), contact=job.about["contact"])
