@@ -30,11 +30,13 @@ def card_numbers_in(value: Any, path: str = "") -> list[str]:
         case str() | int() | float():
             return [path] if holds_card_number(str(value)) else []
         case dict():
-            names = [path] if any(holds_card_number(name) for name in value) else []
-            inside = ((name, each) for name, each in value.items() if name not in _NEVER_KEPT)
-            return names + [
-                at for name, each in inside for at in card_numbers_in(each, f"{path}.{name}" if path else str(name))
-            ]
+            found = []
+            for name, each in value.items():
+                if holds_card_number(str(name)):
+                    found.append(path)
+                elif name not in _NEVER_KEPT:
+                    found += card_numbers_in(each, f"{path}.{name}" if path else str(name))
+            return found
         case list():
             return [at for number, each in enumerate(value) for at in card_numbers_in(each, f"{path}.{number}")]
         case _:

@@ -174,9 +174,8 @@ class Api:
             raise MethodNotAllowed(sorted({each.method for each in here})) if here else NotFound("path")
         if isinstance(route.needs, Permission) and not (request.caller and request.caller.may(route.needs)):
             raise Forbidden(route.needs)
-        unknown = sorted(set(request.query) - query_names(route)) if request.query else []
-        if unknown:
-            raise Invalid(errors=[{"field": name[:80], "message": "no such parameter"} for name in unknown[:10]])
+        if request.query and (wrong := _wrong_in_query(request, route)):
+            raise Invalid(errors=wrong[:10])
         return route
 
     def _resolve(self, request: Request, event: dict[str, Any], context: Any) -> Answer:
@@ -190,6 +189,17 @@ class Api:
             return Answer(status, dict(request.reply_headers), "")
         headers = {"Content-Type": "application/json", **request.reply_headers}
         return Answer(status, headers, str(response.get("body") or ""))
+
+
+def _wrong_in_query(request: Request, route: Route) -> list[dict[str, str]]:
+    """Parameters that the route does not take, or takes once: of two, somebody else might read the other one."""
+    known = query_names(route)
+    wrong = {
+        name: "no such parameter" if name not in known else "given more than once"
+        for name, values in sorted(request.query.items())
+        if name not in known or len(values) > 1
+    }
+    return [{"field": name[:80], "message": message} for name, message in wrong.items()]
 
 
 def _plain(event: dict[str, Any], request: Request) -> dict[str, Any]:
