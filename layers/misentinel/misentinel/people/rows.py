@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from misentinel.errors import Invalid
 from misentinel.people.attributes import Declaration, Declarations
 from misentinel.people.model import FIELDS, AttributeText, PersonFields
+from misentinel.schema import CARD_NUMBER, card_numbers_in
 
 _TEXT: TypeAdapter[str] = TypeAdapter(AttributeText)
 _ATTRIBUTE = "attributes."
@@ -65,6 +66,8 @@ class PersonRow:
             raise RowInvalidError(unknown[0][:80], "is no field of a person")
         if fields.get("tags", ()) is None:
             fields["tags"] = []
+        if cards := card_numbers_in({**fields, "attributes": attributes}):
+            raise RowInvalidError(cards[0], CARD_NUMBER)
         try:
             checked = PersonFields.model_validate({**fields, "attributes": attributes} if attributes else fields).given
             if attributes:
