@@ -132,9 +132,13 @@ def _range(about: Sequence[Comparison]) -> tuple[str, str, Rank]:
                 low, high = max(low, _first(kind, each.value)), min(high, _last(kind, each.value))
                 rank = min(rank, Rank.VALUE)
             case Op.GT | Op.GTE:
-                low, rank = max(low, _first(kind, each.value)), min(rank, Rank.RANGE)
+                above = each.op is Op.GT and _is_whole(each.value)
+                first = _last(kind, each.value) if above else _first(kind, each.value)
+                low, rank = max(low, first), min(rank, Rank.RANGE)
             case Op.LT | Op.LTE:
-                high, rank = min(high, _last(kind, each.value)), min(rank, Rank.RANGE)
+                below = each.op is Op.LT and _is_whole(each.value)
+                last = encoded(kind, each.value) if below else _last(kind, each.value)
+                high, rank = min(high, last), min(rank, Rank.RANGE)
             case Op.PREFIX:
                 text = encoded(kind, str(each.value)[:INDEXED_TEXT])
                 low, high, rank = max(low, text), min(high, text + TOP), min(rank, Rank.RANGE)
@@ -143,6 +147,11 @@ def _range(about: Sequence[Comparison]) -> tuple[str, str, Rank]:
             case _:
                 pass
     return low, high, rank
+
+
+def _is_whole(value: Value) -> bool:
+    """Whether its text tells a value from every other: who has just this one need not be met to be left out."""
+    return not isinstance(value, str) or len(value) < INDEXED_TEXT
 
 
 def _first(kind: AttributeType, value: Value) -> str:
