@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pyotp
 import pytest
 from deployed import settle
 from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
 
-from local.client import Client
+from local.client import Client, Codes
 from local.stack import Stack
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -58,6 +57,7 @@ def page(stack: Stack, seen: Seen) -> Iterator[Page]:
         browser = driver.chromium.launch(executable_path=found)
         opened = browser.new_context(viewport={"width": 1280, "height": 1600}).new_page()
         seen.watch(opened)
+        opened.clock.install()
         opened.goto(f"{stack.api}/docs")
         expect(opened.locator("#operations-People-create_person")).to_be_visible(timeout=30_000)
         yield opened
@@ -66,17 +66,26 @@ def page(stack: Stack, seen: Seen) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def signed_in(page: Page, owner: Client) -> Page:
-    """Both factors, through the page's form."""
+    """Both factors, through the page's form; the second one is set up there."""
+    give_password(page, owner, owner.password)
+    expect(page.locator("#secret")).not_to_be_empty()
+    owner.codes = Codes(page.inner_text("#secret"))
+    give_code(page, owner)
+    return page
+
+
+def give_password(page: Page, owner: Client, password: str) -> None:
     page.fill("#workspace", owner.workspace)
     page.fill("#email", owner.email)
-    page.fill("#password", owner.password)
+    page.fill("#password", password)
     page.click("#first-factor button")
-    expect(page.locator("#secret")).not_to_be_empty()
-    owner.totp_secret = page.inner_text("#secret")
-    page.fill("#code", pyotp.TOTP(owner.totp_secret).now())
+
+
+def give_code(page: Page, owner: Client) -> None:
+    assert owner.codes is not None
+    page.fill("#code", owner.codes.next())
     page.click("#second-factor button:has-text('Verify')")
     expect(page.locator("#signed-in")).to_be_visible()
-    return page
 
 
 @pytest.fixture(scope="module")
@@ -133,18 +142,34 @@ def test_the_page_of_problems_loads_as_well(page: Page, stack: Stack) -> None:
     assert seen.complaints == []
 
 
+def operations(stack: Stack, owner: Client) -> list[str]:
+    return [each["api"]["operation"] for each in settle(stack, owner.tenant)]
+
+
+def test_it_stays_signed_in_while_it_is_open(tried_out: str, signed_in: Page, stack: Stack, owner: Client) -> None:
+    assert tried_out
+    assert "sessions.refresh" not in operations(stack, owner)
+    with signed_in.expect_response("**/v1/sessions/refresh") as renewed:
+        signed_in.clock.fast_forward("09:31")
+    assert renewed.value.status == 200
+    expect(signed_in.locator("#signed-in")).to_be_visible()
+    assert "sessions.refresh" in operations(stack, owner)
+
+
 def test_signing_out_ends_the_session(tried_out: str, signed_in: Page, stack: Stack, owner: Client) -> None:
     assert tried_out
     signed_in.click("#signed-in button")
     expect(signed_in.locator("#message")).to_have_text("Signed out.")
-    operations = [each["api"]["operation"] for each in settle(stack, owner.tenant)]
-    assert "sessions.delete" in operations
+    assert "sessions.delete" in operations(stack, owner)
 
 
-def test_a_wrong_password_is_told_in_words(page: Page, signed_in: Page, owner: Client) -> None:
+def test_a_wrong_password_is_told_in_words_and_the_right_one_asks_for_a_code_alone(
+    signed_in: Page, owner: Client
+) -> None:
     signed_in.reload()
-    page.fill("#workspace", owner.workspace)
-    page.fill("#email", owner.email)
-    page.fill("#password", "not the password at all")
-    page.click("#first-factor button")
-    expect(page.locator("#message.refused")).to_contain_text("Check workspace, e-mail, password and code")
+    give_password(signed_in, owner, "not the password at all")
+    expect(signed_in.locator("#message.refused")).to_contain_text("Check workspace, e-mail, password and code")
+    give_password(signed_in, owner, owner.password)
+    expect(signed_in.locator("#code")).to_be_visible()
+    expect(signed_in.locator("#enrolment")).to_be_hidden()
+    give_code(signed_in, owner)
