@@ -155,7 +155,7 @@ class Api:
 
     def _admit(self, request: Request, unit: Unit, scope: ExitStack) -> Route:
         """Find the route, and let in whoever may use it; a path without a route is told to members only."""
-        here = [route for route in self.routes if route.pattern.fullmatch(request.path)]
+        here = self._at(request.path)
         route = next((route for route in here if route.method == request.method), None)
         if route is not None:
             unit.happening.action = route.action
@@ -178,9 +178,15 @@ class Api:
             raise Invalid(errors=wrong[:10])
         return route
 
+    def _at(self, path: str) -> list[Route]:
+        """The routes of a path; one that is spelt out is never another's variable part."""
+        here = [route for route in self.routes if route.pattern.fullmatch(path)]
+        return [route for route in here if route.path == path] or here
+
     def _resolve(self, request: Request, event: dict[str, Any], context: Any) -> Answer:
         """Run the route through Powertools' resolver: it validates, calls and serialises."""
         request.read_body(event)
+        request.check_idempotency_key()
         response = self.resolver.resolve(_plain(event, request), context)
         if request.failure is not None:
             raise request.failure

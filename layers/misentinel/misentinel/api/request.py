@@ -114,17 +114,22 @@ class Request:
 
     @property
     def idempotency_key(self) -> str:
-        """The client's Idempotency-Key, or nothing.
+        """The client's Idempotency-Key, or nothing."""
+        return self.headers.get("idempotency-key", "")
+
+    def check_idempotency_key(self) -> None:
+        """Refuse a key that cannot be kept, before anything is done.
 
         Raises
         ------
         Invalid
-            It is too long or not printable ASCII.
+            It is empty, too long or not printable ASCII.
         """
-        key = self.headers.get("idempotency-key", "")
-        if len(key) > 128 or not (key.isascii() and (key.isprintable() or not key)):  # noqa: PLR2004 - said below
-            raise Invalid("Send an Idempotency-Key of at most 128 printable ASCII characters, such as a UUID.")
-        return key
+        if self.method != "POST" or "idempotency-key" not in self.headers:
+            return
+        key = self.idempotency_key
+        if not 0 < len(key) <= 128 or not (key.isascii() and key.isprintable()):  # noqa: PLR2004 - said below
+            raise Invalid("Send an Idempotency-Key of 1 to 128 printable ASCII characters, such as a UUID.")
 
 
 def _is_json(content_type: str) -> bool:
