@@ -98,8 +98,11 @@ class Office:
 
     def work(self) -> None:
         """Turn after turn until the queue is empty."""
-        while self.turn():
-            pass
+        for _ in range(100):
+            if not self.turn():
+                return
+        message = "the worker does not come to an end"
+        raise AssertionError(message)
 
     def imported(self, content: bytes, **asked: Any) -> dict[str, Any]:
         """A whole import; how it ended."""

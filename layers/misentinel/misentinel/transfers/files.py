@@ -161,6 +161,8 @@ class Upload:
         if not self.id:
             self.files.put(self.name, rest, self.content_type)
             return
+        if self.files.find(self.name) is not None:
+            return  # by a worker that was stopped right after this
         try:
             if rest:
                 self.add(rest)
@@ -171,7 +173,7 @@ class Upload:
                 MultipartUpload={"Parts": parts},
             )
         except ClientError as error:
-            # A worker that was stopped right after this made it one file already.
+            # Another worker made it one file just now.
             if error.response["Error"]["Code"] != "NoSuchUpload" or self.files.find(self.name) is None:
                 raise
 
