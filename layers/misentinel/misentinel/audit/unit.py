@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
@@ -21,7 +20,6 @@ from misentinel.audit.inbox import InboxItem
 from misentinel.audit.model import (
     MAX_RECORD_BYTES,
     SEQUENCE_BYTES,
-    Action,
     Actor,
     Happening,
     Outcome,
@@ -351,81 +349,3 @@ class Unit:
     def _out_of_time_if_directed(self) -> None:
         if self.tenant:
             self.out_of_time()
-
-
-_current: ContextVar[Unit | None] = ContextVar("unit", default=None)
-
-
-def unit() -> Unit:
-    """The unit of work that runs now; stores add their writes to it.
-
-    Raises
-    ------
-    RuntimeError
-        There is none.
-    """
-    current = _current.get()
-    if current is None:
-        message = "there is no unit of work here"
-        raise RuntimeError(message)
-    return current
-
-
-@contextmanager
-def working(on: Unit) -> Iterator[Unit]:
-    """Make a unit of work the current one; the caller commits or refuses it."""
-    token = _current.set(on)
-    try:
-        yield on
-    finally:
-        _current.reset(token)
-
-
-@contextmanager
-def unit_of_work(
-    tenant: str,
-    action: str,
-    *,
-    actor: Actor,
-    request_id: str = "",
-    count: int = 0,
-    deadline_ms: int | None = None,
-    max_writes: int = MAX_WRITES,
-) -> Iterator[Unit]:
-    """A unit of work outside the API's wrapper: commits at the end, records the failure of what raised.
-
-    Parameters
-    ----------
-    tenant
-        In whose log the record belongs.
-    action
-        The dotted name of what is done, e.g. ``workspaces.provision``.
-    actor
-        Who does it: a part of the system (``Actor(app="provisioner")``), or the member on whose behalf a job runs.
-    request_id
-        The request that led to it; a new id without one.
-    count
-        OCSF ``count``: of how many alike this one record speaks.
-    deadline_ms
-        When the function's time is up, in milliseconds since the epoch.
-    max_writes
-        `JOB_WRITES` for a job's transactions.
-    """
-    happening = Happening(
-        tenant=tenant,
-        action=Action(action),
-        request_id=request_id or clock.uuid7(),
-        actor=actor,
-        count=count,
-    )
-    current = Unit(happening, deadline_ms=deadline_ms, max_writes=max_writes)
-    with acting_as(tenant), working(current), current.watched():
-        try:
-            yield current
-            current.commit()
-        except Refusal as refusal:
-            current.refuse(refusal.code)
-            raise
-        except Exception:
-            current.refuse("internal")
-            raise
