@@ -4,7 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from threading import RLock
@@ -23,6 +23,7 @@ from misentinel.access.store import member_key, session_key
 from misentinel.access.tokens import issuer, public_keys
 from misentinel.audit.model import MAX_RECORD_BYTES
 from misentinel.audit.packing import unpacked
+from misentinel.errors import TooManyRequests
 from misentinel.limits import shares
 from misentinel.settings import REGION, settings
 from misentinel.tenancy import (
@@ -174,11 +175,18 @@ class House:
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:
-        """The AWS calls made inside, as ``service:Operation``."""
-        start = len(self.calls)
-        inside: list[str] = []
-        yield inside
-        inside.extend(self.calls[start:])
+        """The AWS calls made inside, as ``service:Operation``.
+
+        No minute begins inside: what known workspaces may do in this one is taken before, and the clock stands still.
+        """
+        with nullcontext() if clock._frozen else clock.at(clock.now()):
+            for tenant in list(shares.ENVIRONMENT._held):
+                with suppress(TooManyRequests):
+                    shares.ENVIRONMENT.take(tenant)
+            start = len(self.calls)
+            inside: list[str] = []
+            yield inside
+            inside.extend(self.calls[start:])
 
 
 @cache

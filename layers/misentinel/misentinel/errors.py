@@ -228,7 +228,7 @@ class RefusedByGateway(Refusal):
     """The gateway in front of the functions refused the request by itself; the template says so."""
 
     status, code, title = 403, "refused", "The request was refused"
-    when = "The gateway refused the request before any function saw it; `status` tells more."
+    when = "The gateway refused the request before any function saw it; the answer's status tells more."
     advice = "Check the request against the documentation."
 
 
