@@ -1,0 +1,240 @@
+"""Jobs: promises about beginning, seeing, moving and ending them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from house import House, LambdaContext
+
+from misentinel import clock
+from misentinel.access import Caller, Role, permissions_of
+from misentinel.audit import Actor, unit, unit_of_work
+from misentinel.errors import Conflict, NotFound
+from misentinel.jobs import Job, Jobs, Kind, Status, Step, begin
+from misentinel.jobs.model import ACTIONS
+from misentinel.jobs.queue import serve
+from misentinel.jobs.running import run
+from misentinel.tenancy import acting_as
+
+SOON = 2**53
+
+
+@pytest.fixture
+def tenant(home: House) -> str:
+    return home.tenant()
+
+
+def who(tenant: str, role: Role = Role.OWNER) -> Caller:
+    return Caller(tenant, "member", "session", role, permissions_of(role))
+
+
+def begun(tenant: str, kind: Kind = Kind.DELETION, **more: Any) -> Job:
+    with unit_of_work(tenant, "people.delete", actor=Actor(member="member", session="s", is_mfa=True)):
+        return begin(kind, **more)
+
+
+def found(tenant: str, job: Job) -> Job:
+    with acting_as(tenant):
+        return Jobs(tenant).find(job.id)
+
+
+def counting(to: int) -> Any:
+    """A task of so many portions, each of which counts one."""
+
+    def task(_: Job) -> Any:
+        def portion(job: Job) -> Step:
+            at = job.place.get("at", 0) + 1
+            return Step({"at": at}, {"rows": 1}, done=at == to)
+
+        return portion
+
+    return task
+
+
+def test_the_record_that_accepts_a_job_names_it_and_nothing_of_its_plan(home: House, tenant: str) -> None:
+    job = begun(tenant, plan={"secret": "who it is about"})
+    (record,) = home.records(tenant)
+    assert (record["status_code"], record["status"]) == ("accepted", "Success")
+    assert record["resources"] == [{"type": "job", "uid": job.id, "data": {"fields": ["status"]}}]
+    assert "who it is about" not in json.dumps(record)
+
+
+def test_a_job_that_waits_is_accepted_by_its_start_alone(home: House, tenant: str) -> None:
+    job = begun(tenant, Kind.IMPORT, waits=True)
+    assert home.records(tenant)[-1]["status_code"] == "ok"
+    with acting_as(tenant):
+        assert run(tenant, job.id, {Kind.IMPORT: counting(1)}, until_ms=SOON)
+    assert found(tenant, job).status is Status.WAITING
+    with unit_of_work(tenant, "imports.start", actor=Actor(member="another")):
+        Jobs(tenant).start(found(tenant, job), {"of": "start"}, {"rows": 0})
+    assert home.records(tenant)[-1]["status_code"] == "accepted"
+    assert run(tenant, job.id, {Kind.IMPORT: counting(1)}, until_ms=SOON)
+    last = home.records(tenant)[-1]
+    assert (last["api"]["operation"], last["actor"]["user"]["uid"], last["count"]) == ("people.import", "another", 1)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_portions_bear_the_action_of_their_kind_and_are_on_the_members_behalf(
+    home: House, tenant: str, kind: Kind
+) -> None:
+    job = begun(tenant, kind, plan={"x": 1}, about={"kept": True}, counts={"rows": 0, "more": 5})
+    assert run(tenant, job.id, {kind: counting(3)}, until_ms=SOON)
+    over = found(tenant, job)
+    assert (over.status, over.counts, over.step) == (Status.DONE, {"rows": 3, "more": 5}, 3)
+    assert (over.plan, over.place, over.about) == ({}, {}, {"kept": True})
+    portions = home.records(tenant)[1:]
+    assert [each["api"]["operation"] for each in portions] == [ACTIONS[kind]] * 3
+    for each in portions:
+        assert each["actor"] == {"user": {"uid": "member"}, "session": {"uid": "s", "is_mfa": True}}
+        assert each["api"]["request"]["uid"] == job.request_id
+
+
+def test_a_portion_that_fails_changes_nothing_and_is_told(home: House, tenant: str) -> None:
+    job = begun(tenant)
+
+    def task(_: Job) -> Any:
+        def portion(_: Job) -> Step:
+            raise RuntimeError
+
+        return portion
+
+    with pytest.raises(RuntimeError):
+        run(tenant, job.id, {Kind.DELETION: task}, until_ms=SOON)
+    assert found(tenant, job) == job
+    assert home.records(tenant)[-1]["status_code"] == "internal"
+    assert run(tenant, job.id, {Kind.DELETION: counting(1)}, until_ms=SOON)
+
+
+def test_a_portion_that_others_got_in_the_way_of_is_done_again(home: House, tenant: str) -> None:
+    job = begun(tenant)
+    tries = []
+
+    def task(_: Job) -> Any:
+        tries.append(1)
+
+        def portion(_: Job) -> Step:
+            if len(tries) < 3:
+                raise Conflict
+            return Step({}, done=True)
+
+        return portion
+
+    assert run(tenant, job.id, {Kind.DELETION: task}, until_ms=SOON)
+    assert [each["status_code"] for each in home.records(tenant)] == ["accepted", "conflict", "conflict", "ok"]
+
+
+def test_a_portion_never_takes_the_room_of_the_jobs_own_item(tenant: str) -> None:
+    job = begun(tenant)
+    rooms = []
+
+    def task(_: Job) -> Any:
+        def portion(_: Job) -> Step:
+            rooms.append(unit().room)
+            for number in range(unit().room):
+                Jobs(tenant).add(Job(**{**_fields(job), "id": f"other{number}"}))
+            return Step({}, done=True)
+
+        return portion
+
+    assert run(tenant, job.id, {Kind.DELETION: task}, until_ms=SOON)
+    assert rooms == [97]
+    assert found(tenant, job).status is Status.DONE
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in job.__dataclass_fields__}
+
+
+def test_rows_are_written_no_faster_than_a_partition_takes_them(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = begun(tenant, Kind.IMPORT)
+    slept = list[float]()
+    monkeypatch.setattr("misentinel.jobs.running.time.sleep", slept.append)
+
+    def task(_: Job) -> Any:
+        return lambda job: Step({}, {"rows": 1}, done=job.step == 1, paced=4_000)
+
+    run(tenant, job.id, {Kind.IMPORT: task}, until_ms=SOON, rows_a_second=400)
+    assert len(slept) == 2
+    assert all(9 < each <= 10 for each in slept)
+
+
+def test_a_deletion_cannot_be_cancelled_and_what_is_over_neither(tenant: str) -> None:
+    deletion, export = begun(tenant), begun(tenant, Kind.EXPORT)
+    with pytest.raises(Conflict), unit_of_work(tenant, "jobs.cancel", actor=Actor(member="member")):
+        Jobs(tenant).cancel(deletion)
+    run(tenant, export.id, {Kind.EXPORT: counting(1)}, until_ms=SOON)
+    with pytest.raises(Conflict), unit_of_work(tenant, "jobs.cancel", actor=Actor(member="member")):
+        Jobs(tenant).cancel(found(tenant, export))
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds"),
+    [
+        (Role.OWNER, {Kind.IMPORT, Kind.EXPORT, Kind.DELETION}),
+        (Role.MARKETER, {Kind.IMPORT, Kind.EXPORT, Kind.DELETION}),
+        (Role.SUPPORT, {Kind.DELETION}),
+        (Role.ANALYST, {Kind.EXPORT}),
+        (Role.BILLING, set()),
+    ],
+)
+def test_a_member_sees_jobs_of_kinds_that_the_member_may_do(tenant: str, role: Role, kinds: set[Kind]) -> None:
+    jobs = {kind: begun(tenant, kind) for kind in Kind}
+    with unit_of_work(tenant, "jobs.list", actor=Actor(member="member")):
+        seen = Jobs(tenant).page(who(tenant, role), 100, None).items
+    assert {each.kind for each in seen} == kinds
+    for kind, job in jobs.items():
+        with unit_of_work(tenant, "jobs.read", actor=Actor(member="member")):
+            if kind in kinds:
+                assert Jobs(tenant).get(job.id, who(tenant, role)).id == job.id
+            else:
+                with pytest.raises(NotFound):
+                    Jobs(tenant).get(job.id, who(tenant, role))
+
+
+def test_jobs_are_listed_the_newest_first_over_months_and_pages(home: House) -> None:
+    with clock.at(datetime(2026, 9, 20, tzinfo=UTC)) as now:
+        tenant = home.tenant()
+        made = []
+        for _ in range(7):
+            made.append(begun(tenant).id)
+            now.tick(10 * 86_400)
+        seen, cursor, pages = list[str](), None, 0
+        while pages == 0 or cursor:
+            with unit_of_work(tenant, "jobs.list", actor=Actor(member="member")):
+                page = Jobs(tenant).page(who(tenant), 3, cursor)
+            seen += [each.id for each in page.items]
+            cursor, pages = page.next_cursor, pages + 1
+    assert seen == made[::-1]
+    assert pages <= 5
+
+
+def test_a_job_is_forgotten_in_the_end(home: House, tenant: str) -> None:
+    begun(tenant)
+    (item,) = home.aws("dynamodb").scan(TableName=f"ms-local-{tenant}-data")["Items"]
+    assert 89 < (int(item["expires_at"]["N"]) - clock.epoch()) / 86_400 <= 90
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_message_is_the_accepting_record_or_its_event(home: House, tenant: str, wrapped: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    job = begun(tenant)
+    (record,) = home.records(tenant)
+    body = {"detail-type": "AuditRecord", "detail": {"record": record, "context": {}}} if wrapped else record
+    assert _served(body, tenant) == []
+    assert found(tenant, job).status is Status.DONE
+
+
+def test_a_message_that_cannot_be_served_comes_again(tenant: str) -> None:
+    assert _served({"tenant": tenant}, tenant) == ["1"]
+    assert _served({"tenant": tenant, "job": "gone"}, tenant) == []
+
+
+def _served(body: Any, _: str) -> list[str]:
+    message = {
+        "messageId": "1",
+        "receiptHandle": "none",
+        "body": json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    answer = serve({"Records": [message]}, LambdaContext(remaining_ms=120_000), {Kind.DELETION: counting(2)})
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
