@@ -35,7 +35,7 @@ def test_every_function_writes_to_its_own_log_group_alone(name: str) -> None:
     assert stack.of("AWS::Lambda::Function")[f"{name.capitalize()}Function"]["LoggingConfig"] == {
         "LogGroup": group,
         "LogFormat": "JSON",
-        "ApplicationLogLevel": "INFO",
+        "ApplicationLogLevel": "DEBUG",
         "SystemLogLevel": "WARN",
     }
     writes = [each for each in stack.role_statements(f"{name.capitalize()}Role") if "logs:PutLogEvents" in each.actions]
