@@ -8,9 +8,10 @@ from datetime import timedelta
 from itertools import batched
 from typing import Any
 
-from deployed import PREFIX, function_role, root, table
+from deployed import PREFIX, function_role, head, root, settle, table
 
 from benchmarks.inside import function
+from local.client import Client
 from local.stack import Stack
 from misentinel import clock
 from misentinel.audit import Action, Actor, Happening, canonical, record
@@ -38,6 +39,19 @@ def throughput(stack: Stack, records: int, rounds: int) -> dict[str, float]:
         found["the same requests, bare"].append(records / _again(stack, made, tenant, twin))
         remove(stack, tenant, twin)
     return {name: statistics.median(each) for name, each in found.items()}
+
+
+def lag(stack: Stack, owner: Client, rounds: int) -> list[float]:
+    """Seconds from the answer to a lone request until its record has its place and is on the bus."""
+    took = []
+    for _ in range(rounds):
+        before = len(settle(stack, owner.tenant))
+        assert owner.get("/v1/people").status == 200
+        answered = time.perf_counter()
+        while head(stack, owner.tenant)["published"] == before:
+            assert time.perf_counter() < answered + 60
+        took.append(time.perf_counter() - answered)
+    return took
 
 
 def unwatched(stack: Stack, count: int) -> list[str]:
