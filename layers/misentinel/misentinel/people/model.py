@@ -100,7 +100,8 @@ class NewPerson(PersonFields):
 
     @model_validator(mode="after")
     def _not_empty(self) -> "NewPerson":
-        if not any(value is not None and value not in ({}, []) for value in self.given.values()):
+        texts = (getattr(self, name) for name in FIELDS)
+        if all(value is None for value in (*texts, *self.attributes.values(), *self.tags)):
             message = "give at least one field, such as email, external_id or name"
             raise ValueError(message)
         return self
