@@ -1,5 +1,6 @@
 """Logs and metrics of a function: structured, by tenant, request and member id, and nothing personal."""
 
+import threading
 import traceback
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,9 @@ logger = Logger(use_rfc3339=True)
 metrics = Metrics(namespace="MiSentinel")
 """Embedded metric format; no tenant is ever a dimension."""
 
+_line = threading.Lock()
+"""One line at a time: the metrics gathered are the environment's."""
+
 __all__ = ["MetricUnit", "conclude", "frames", "logger", "metrics"]
 
 
@@ -24,13 +28,14 @@ def conclude(message: str, **fields: Any) -> None:
     Metrics in the embedded format may stand beside anything else (CloudWatch User Guide, "Embedded metric format
     specification"): a line of their own would cost as much again.
     """
-    if not metrics.metric_set:
-        logger.info(message, **fields)
-        return
-    lasting = {"level": "INFO", "message": message, "timestamp": clock.now().isoformat(timespec="milliseconds")}
-    for name, value in {**lasting, **fields}.items():
-        metrics.add_metadata(name, value)
-    metrics.flush_metrics()
+    with _line:
+        if not metrics.metric_set:
+            logger.info(message, **fields)
+            return
+        lasting = {"level": "INFO", "message": message, "timestamp": clock.now().isoformat(timespec="milliseconds")}
+        for name, value in {**lasting, **fields}.items():
+            metrics.add_metadata(name, value)
+        metrics.flush_metrics()
 
 
 def frames(trace: TracebackType | None) -> list[str]:
