@@ -146,6 +146,8 @@ def _is_json(content_type: str) -> bool:
 def _body(event: Mapping[str, Any]) -> str:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
+        if _REPLACED in body:
+            raise BadRequest("Send the body as JSON in UTF-8; if you mean the character U+FFFD, write it \\ufffd.")
         return str(body)
     if len(body) > MAX_BODY // 3 * 4 + 4:
         raise PayloadTooLarge(MAX_BODY)

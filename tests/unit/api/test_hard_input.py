@@ -1,0 +1,44 @@
+"""Input that looks right at a glance."""
+
+from typing import Any
+
+import pytest
+from doors import door
+from house import House
+
+PERSON = {"name": "Ann"}
+
+
+@pytest.fixture
+def tenant(home: House) -> str:
+    return home.tenant()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "key\x00", "clé"])
+def test_a_key_that_cannot_be_kept_is_refused_before_anything_is_done(home: House, tenant: str, key: str) -> None:
+    people, token = door("people"), home.signed_in(tenant)
+    sent: dict[str, Any] = {"token": token, "body": PERSON, "headers": {"Idempotency-Key": key}}
+    assert home.ask(people, "POST", "/v1/people", **sent).status == 422
+    assert home.ask(people, "GET", "/v1/people", token=token).json["items"] == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_path_that_is_spelt_out_is_nobodys_id(home: House, tenant: str, method: str) -> None:
+    answer = home.ask(door("people"), method, "/v1/people/search", token=home.signed_in(tenant), body=None)
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("raw", ['{"name": "\ufffd\ufffd"}', '{"name": "\\ud800"}', '{"name": "a\\u0000b"}'])
+def test_text_that_was_no_unicode_is_refused(home: House, tenant: str, raw: str) -> None:
+    answer = home.ask(door("people"), "POST", "/v1/people", token=home.signed_in(tenant), raw=raw)
+    assert answer.status in {400, 422}
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "-1e999", "9007199254740993", "NaN"])
+def test_a_number_that_not_every_reader_keeps_is_refused(home: House, tenant: str, number: str) -> None:
+    people, token = door("people"), home.signed_in(tenant)
+    seats = {"type": "number", "description": "How many sit."}
+    assert home.ask(people, "PUT", "/v1/attributes/seats", token=token, body=seats).status == 200
+    raw = f'{{"name": "Ann", "attributes": {{"seats": {number}}}}}'
+    answer = home.ask(people, "POST", "/v1/people", token=token, raw=raw)
+    assert answer.status in {400, 422}
