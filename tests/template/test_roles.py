@@ -71,6 +71,16 @@ def test_a_functions_own_role_reads_and_writes_no_table_of_a_tenant(name: str, s
             assert not allowed(deployed(), f"{name}Role", READS + WRITES + RUIN, resource)
 
 
+@pytest.mark.parametrize("name", API_FUNCTIONS)
+def test_every_function_behind_the_api_knows_what_a_workspace_may(name: str) -> None:
+    stack = deployed()
+    registry = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ms-production-tenants"
+    registry_or_name = {registry, stack.arn("RegistryTable")}
+    assert any(allowed(stack, f"{name}Role", ("GetItem",), each) == {"GetItem"} for each in registry_or_name)
+    key = stack.arn("TableKey")
+    assert granting(stack, f"{name}Role", "kms:Decrypt", key)
+
+
 def test_only_the_sequencers_own_role_reads_streams_and_only_those_of_inboxes() -> None:
     stack, actions = deployed(), ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
     for role in stack.of("AWS::IAM::Role"):
