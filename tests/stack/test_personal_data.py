@@ -14,6 +14,7 @@ import pyotp
 import pytest
 from deployed import PLATFORM, Visitor, archive_objects, items, root, settle, table, text_of
 from doors import API_FUNCTIONS, module
+from transferring import fetch, send
 
 from local.client import Answer
 from local.stack import Stack, eventually
@@ -148,7 +149,19 @@ def walk(spy: Spy, slug: str, tokens: dict[str, Any]) -> None:
     spy.ask("GET", path)
     spy.ask("PATCH", path, {"name": f"{MARK}-Lovelace", "external_id": f"{MARK}-changed"})
     spy.ask("GET", "/v1/people?limit=1")
-    spy.ask("DELETE", path)
+    declared = {"type": "string", "description": f"{MARK}-meaning", "indexed": True, "personal": True}
+    assert spy.ask("PUT", "/v1/attributes/plan", declared).status == 200
+    spy.ask("GET", "/v1/attributes")
+    marked = {"phone": "+447700900123", "tags": [MARK], "attributes": {"plan": f"{MARK}-plan"}}
+    other = spy.ask("PUT", "/v1/people", {"email": f"{MARK}-bo@{MARK}.example", **marked}).json["id"]
+    found = {"or": [{"field": "tag", "op": "eq", "value": MARK}, {"field": "name", "op": "prefix", "value": MARK}]}
+    assert len(spy.ask("POST", "/v1/people/search", {"where": found}).json["items"]) == 2
+    event = {"id": f"{MARK}-event", "name": f"{MARK}-seen", "properties": {f"{MARK}-what": f"{MARK}-value"}}
+    assert spy.ask("POST", f"{path}/events", event, headers=key).status == 200
+    spy.ask("GET", f"{path}/events")
+    assert spy.ask("POST", f"{path}/merge", {"from": other}, headers=key).status == 200
+    assert spy.ask("DELETE", path).json["status"] == "done"
+    spy.ask("PUT", "/v1/people", person)
     guest = f"{MARK}-guest@{MARK}.example"
     invited = spy.ask("POST", "/v1/members", {"email": guest, "role": "analyst"}).json
     spy.heard.add(invited["invitation"])
@@ -169,6 +182,7 @@ def walk(spy: Spy, slug: str, tokens: dict[str, Any]) -> None:
     assert spy.ask("PATCH", "/v1/settings", {"allowed_origins": [page]}).status == 200
     spy.ask("GET", "/v1/settings", headers={"Origin": page, "Prefer": f"{MARK}={MARK}", "traceparent": f"00-{MARK}"})
     spy.ask("GET", "/.well-known/jwks.json")
+    transfer(spy)
     for path in ("/v1/openapi.json", "/docs", "/docs/problems", f"/docs/assets/{MARK}.js"):
         spy.ask("GET", path)
     found = eventually(lambda: spy.ask("GET", f"/v1/audit/records?actor={tokens['member']}").json["items"])
@@ -176,6 +190,28 @@ def walk(spy: Spy, slug: str, tokens: dict[str, Any]) -> None:
     spy.ask("DELETE", "/v1/sessions/current")
     # The code of the step that comes next: the one before was used to enrol.
     spy.token = spy.sign_in(slug, f"{MARK}-owner@{MARK}-mail.example", PASSWORD, ahead=30)["access_token"]
+
+
+def transfer(spy: Spy) -> None:
+    """A file with marked rows in and out, through every route of jobs."""
+    rows = f"external_id,email,{MARK}-column\n{MARK}-one,{MARK}-one@{MARK}.example,x\n{MARK}-two,{MARK} broken,x\n".encode()
+    made = spy.ask("POST", "/v1/imports", {"format": "csv", "bytes": 1, "report": "ndjson"})
+    path = made.headers["location"]
+    link = spy.ask("POST", f"{path}/upload", {"bytes": len(rows)}).json["upload"]
+    spy.heard.add(link["url"].rpartition("X-Amz-Signature=")[2].partition("&")[0])
+    assert send(link, rows) == 200
+    assert spy.ask("POST", f"{path}/start").status == 202
+    eventually(lambda: spy.ask("GET", path).json["finished_at"], seconds=60, what="the end of an import")
+    status, report = fetch(spy.ask("GET", f"{path}/report").json["url"])
+    assert (status, MARK in report.decode(), report.count(b"\n")) == (200, False, 1)
+    where = {"field": "email", "op": "eq", "value": f"{MARK}-one@{MARK}.example"}
+    wanted = spy.ask("POST", "/v1/exports", {"format": "csv", "where": where}).headers["location"]
+    eventually(lambda: spy.ask("GET", wanted).json["finished_at"], seconds=60, what="the end of an export")
+    assert MARK in fetch(spy.ask("GET", f"{wanted}/file").json["url"])[1].decode()
+    spy.ask("GET", "/v1/jobs")
+    job = wanted.replace("exports", "jobs")
+    spy.ask("GET", job)
+    spy.ask("POST", f"{job}/cancel")
 
 
 def trip(spy: Spy, slug: str, email: str) -> None:
@@ -205,7 +241,7 @@ def trip(spy: Spy, slug: str, email: str) -> None:
         for token in (spy.token, "", f"{MARK}.{MARK}.{MARK}"):
             spy.ask(route.method, f"{path}?{MARK}={MARK}&cursor={MARK}", token=token)
             spy.ask(route.method, f"{path}/{MARK}@{MARK}.example", token=token)
-        if route.method in {"POST", "PATCH"}:
+        if route.method in {"POST", "PATCH", "PUT"}:
             for raw in bodies:
                 spy.ask(route.method, path, raw=raw, headers=marked)
         spy.ask(route.method, path, headers={**marked, "Content-Type": f"{MARK}/{MARK}"}, raw=MARK.encode())
@@ -283,6 +319,13 @@ def test_no_metric_holds_personal_data_or_a_tenant(stack: Stack, story: Story) -
         text = json.dumps(metric)
         assert not leaks(story, text)
         assert story.tenant not in text
+
+
+def test_no_name_of_a_file_holds_personal_data(stack: Stack, story: Story) -> None:
+    pages = root(stack).aws("s3").get_paginator("list_objects_v2").paginate(Bucket=stack.resource("FilesBucket"))
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    assert [key for key in keys if key.startswith(story.tenant)]
+    assert not leaks(story, json.dumps(keys))
 
 
 def test_no_name_of_a_table_or_queue_holds_personal_data(stack: Stack, story: Story) -> None:
