@@ -27,7 +27,9 @@ def _events(logs: Any, request: str) -> Iterator[tuple[str, str]]:
             for event in (each for found in pages for each in found["events"]):
                 line = event["message"].strip()
                 if request in line and line.startswith("{"):
-                    yield json.loads(line).get("timestamp") or _written(event["timestamp"]), line
+                    told = {"function": group["logGroupName"].rpartition("/")[2].removeprefix("ms-local-")}
+                    told |= json.loads(line)
+                    yield told.get("timestamp") or _written(event["timestamp"]), json.dumps(told, ensure_ascii=False)
 
 
 def _written(milliseconds: int) -> str:
@@ -36,7 +38,7 @@ def _written(milliseconds: int) -> str:
 
 
 def follow(place: Place, request: str, *, forever: bool) -> Iterator[str]:
-    """The structured lines that name `request`, oldest first; with `forever`, later ones as they come."""
+    """The structured lines that name `request`, each with its function, oldest first; with `forever`, later ones as they come."""
     logs = deployment.client(place, "logs")
     seen: set[tuple[str, str]] = set()
     while True:

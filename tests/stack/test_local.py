@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+from doors import API_FUNCTIONS, module
+
 from local import cloud, logs
 from local.client import Client
 from local.stack import Stack, eventually
@@ -38,15 +41,33 @@ def test_only_the_loopback_is_listened_on(stack: Stack, acme: Client) -> None:
     assert {address for address, _ in found} <= LOOPBACK
 
 
+def told(stack: Stack, request: str, functions: set[str]) -> list[dict[str, object]]:
+    """The lines of a request, once there is one of each of these functions."""
+
+    def all_told() -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in logs.follow(stack.place, request, forever=False)]
+        return lines if functions <= {line["function"] for line in lines} else []
+
+    return eventually(all_told, seconds=90, what=f"a line of each of {functions}")
+
+
 def test_a_request_is_followed_through_every_function(stack: Stack, acme: Client) -> None:
     answer = acme.post("/v1/people", {"email": "followed@example.com"})
     assert answer.status == 201
-    request = answer.headers["x-request-id"]
-
-    def both() -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in logs.follow(stack.place, request, forever=False)]
-        return lines if {"people", "sequencer"} <= {line["service"] for line in lines} else []
-
-    lines = eventually(both, what="a line of both functions")
+    lines = told(stack, answer.headers["x-request-id"], {"people", "sequencer"})
     times = [str(line["timestamp"]) for line in lines]
     assert times == sorted(times)
+
+
+def test_a_request_that_began_a_job_is_followed_to_the_worker(stack: Stack, acme: Client) -> None:
+    answer = acme.post("/v1/exports", {"format": "csv"})
+    assert answer.status == 202
+    told(stack, answer.headers["x-request-id"], {"jobs", "sequencer", "worker"})
+
+
+@pytest.mark.parametrize("function", API_FUNCTIONS)
+def test_every_function_of_the_api_tells_of_a_request(stack: Stack, acme: Client, function: str) -> None:
+    route = next(each for each in module(function).api.routes if "<" not in each.path)
+    answer = acme.request(route.method, route.path, {} if route.method == "POST" else None)
+    (line,) = told(stack, answer.headers["x-request-id"], {function})[:1]
+    assert (line["status"], line["operation"]) == (answer.status, route.action.name)

@@ -94,7 +94,13 @@ class _Runner:
 
     def tell(self) -> None:
         """One line for a worker's turn."""
-        logger.info("turn over", step=self._job.step, status=self._job.status.value, others=self._others)
+        logger.info(
+            "turn over",
+            request_id=self._job.request_id,
+            step=self._job.step,
+            status=self._job.status.value,
+            others=self._others,
+        )
 
     def portion(self) -> int:
         """Do one portion, again if others wrote the same things; returns the rows that it wrote.
