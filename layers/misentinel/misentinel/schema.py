@@ -56,6 +56,7 @@ FreeText = Annotated[
     StringConstraints(strip_whitespace=True, max_length=2_000),
     AfterValidator(refuse_control_characters),
     AfterValidator(refuse_card_numbers),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"}),
 ]
 """Text that people write."""
 

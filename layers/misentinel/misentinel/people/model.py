@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from misentinel.people.attributes import NAME, AttributeType
 from misentinel.people.forms import (
@@ -98,6 +98,8 @@ class PersonFields(Body):
 class NewPerson(PersonFields):
     """What it takes to create a person; at least one field."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     @model_validator(mode="after")
     def _not_empty(self) -> "NewPerson":
         texts = (getattr(self, name) for name in FIELDS)
@@ -109,6 +111,8 @@ class NewPerson(PersonFields):
 
 class PersonChange(PersonFields):
     """Some of a person's fields; those not sent stay, null takes one away."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     @model_validator(mode="after")
     def _not_empty(self) -> "PersonChange":
