@@ -204,3 +204,15 @@ def test_a_walk_visits_everybody_and_goes_on_where_it_was(desk: Desk) -> None:
             if resume is None:
                 break
     assert sorted(found) == sorted(made)
+
+
+def test_a_value_given_up_is_free_for_a_row_that_is_looked_at_later(desk: Desk) -> None:
+    rows: list[dict[str, Any]] = [{"external_id": f"p-{n}", "tags": "a,b,c,d,e,f,g,h"} for n in range(40)]
+    bring_in(desk, Match.EXTERNAL_ID, {"external_id": "first", "email": "shared@x.example"})
+    taken = 0
+    while taken < len(rows):
+        taken += bring_in(desk, Match.EXTERNAL_ID, *rows[taken:]).taken
+    first = {"external_id": "first", "email": "new@x.example"}
+    last = {"external_id": "last", "email": "shared@x.example"}
+    said = bring_in(desk, Match.EXTERNAL_ID, first, *rows, last)
+    assert (said.taken, said.created, said.updated, said.unchanged, said.refused) == (42, 1, 1, 40, [])

@@ -44,18 +44,47 @@ class _Sheet:
     """People and owners of unique values as they are after the rows taken so far."""
 
     def __init__(self, people: People, rows: Sequence[PersonRow], match: Match) -> None:
+        self._people = people
         self._tenant = people.tenant
         self._match = match
-        keys = [unique_keys(people.tenant, dict(row.given)) for row in rows]
-        self._owners = people.owners(key for each in keys for key in each.values())
-        wanted = (self._owners.get(each[match]) for each in keys if match in each)
-        self.read = people.many(each for each in wanted if each)
-        self._now = dict(self.read)
+        self._seen: set[str] = set()
+        self._owners: dict[str, str] = {}
+        self._now: dict[str, Profile] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
         self._writes: dict[str, int] = {}
+        self.read: dict[str, Profile] = {}
         names = {name for row in rows for name in row.given.get("attributes") or ()}
-        names |= {name for each in self.read.values() for name in each.attributes}
         self.declared = declarations_of(people.tenant, names) if names else Declarations()
+
+    def look(self, rows: Sequence[PersonRow]) -> None:
+        """Read whose the values of these rows are, and the people whom they speak of, unless they are known."""
+        keys = [unique_keys(self._tenant, dict(row.given)) for row in rows]
+        unseen = {key for each in keys for key in each.values()} - self._seen
+        self._seen |= unseen
+        self._owners |= self._people.owners(unseen)
+        wanted = {self._owners.get(each.get(self._match, "")) for each in keys}
+        fresh = self._people.many(each for each in wanted if each and each not in self._now)
+        self.read |= fresh
+        self._now |= fresh
+        names = {name for each in fresh.values() for name in each.attributes}
+        if not self.declared.knows(names):
+            self.declared = declarations_of(self._tenant, names)
+
+    def fitting(self, rows: Sequence[PersonRow], room: int) -> int:
+        """How many of these rows fit if each is a new person's: what is read ahead of more may be read in vain."""
+        room -= self.writes
+        indexed = self.declared.indexed
+        for number, row in enumerate(rows):
+            entries = [*unique_keys(self._tenant, dict(row.given)), *(row.given.get("tags") or ())]
+            room -= 1 + len(entries) + len(indexed.keys() & (row.given.get("attributes") or {}).keys())
+            if room < 0:
+                return number
+        return len(rows)
+
+    @property
+    def writes(self) -> int:
+        """How many writes the rows taken so far are, or fewer."""
+        return sum(self._writes.values())
 
     @property
     def changes(self) -> list[Change]:
@@ -96,7 +125,7 @@ class _Sheet:
         if not names:
             return "unchanged"
         writes = cost(self._tenant, [Change(self.read.get(after.id), after)], self.declared)
-        if sum(self._writes.values()) - self._writes.get(after.id, 0) + writes > room:
+        if self.writes - self._writes.get(after.id, 0) + writes > room:
             return ""
         self._now[after.id], self._writes[after.id] = after, writes
         self._note(before, after, names)
@@ -104,7 +133,9 @@ class _Sheet:
 
     def _note(self, before: Profile | None, after: Profile, names: tuple[str, ...]) -> None:
         for name, form in unique_values(before) if before else ():
-            self._owners.pop(unique_key(self._tenant, name, form), None)
+            key = unique_key(self._tenant, name, form)
+            self._owners.pop(key, None)
+            self._seen.add(key)
         for name, form in unique_values(after):
             self._owners[unique_key(self._tenant, name, form)] = after.id
         self._fields[after.id] = tuple(dict.fromkeys((*self._fields.get(after.id, ()), *names)))
@@ -129,9 +160,27 @@ def upsert_rows(
         Find out only, write nothing.
     """
     rows = rows[:ROWS_A_PORTION]
-    sheet = _Sheet(people, [row for _, row in rows], match)
+    sheet, portion = _Sheet(people, [row for _, row in rows], match), Portion()
     room = unit().room - spare
-    portion = Portion()
+    wide = False
+    while portion.taken < len(rows):
+        left = rows[portion.taken :]
+        window = left if wide else left[: sheet.fitting([row for _, row in left], room)]
+        if not window and portion.taken:
+            break
+        window, unchanged = window or left[:1], portion.unchanged
+        sheet.look([row for _, row in window])
+        if not _take(sheet, window, room, portion):
+            break
+        wide = portion.unchanged - unchanged == len(window)
+    if not dry:
+        write(people.tenant, sheet.changes, sheet.declared, spare)
+        sheet.touch()
+    return portion
+
+
+def _take(sheet: _Sheet, rows: Sequence[tuple[int, PersonRow]], room: int, portion: Portion) -> bool:
+    """Take rows over in their order; whether all were."""
     for number, row in rows:
         try:
             outcome = sheet.take(row, room)
@@ -142,15 +191,12 @@ def upsert_rows(
         except Invalid as error:
             outcome = _refuse(portion, number, **error.extra["errors"][0])
         if not outcome:
-            break
+            return False
         portion.taken += 1
         portion.created += outcome == "created"
         portion.updated += outcome == "updated"
         portion.unchanged += outcome == "unchanged"
-    if not dry:
-        write(people.tenant, sheet.changes, sheet.declared, spare)
-        sheet.touch()
-    return portion
+    return True
 
 
 def _refuse(portion: Portion, number: int, field: str, message: str) -> str:

@@ -81,7 +81,8 @@ def deletion_portion(job: Job) -> Step:
         if len(things) < room:
             partitions = partitions[1:]
     _remove(things)
-    return Step(place={"partitions": partitions}, counts={"items": len(things)}, done=not partitions)
+    number = len(things)
+    return Step(place={"partitions": partitions}, counts={"items": number}, done=not partitions, paced=number)
 
 
 def _things(tenant: str, person: str, limit: int) -> list[PersonItem]:
