@@ -42,3 +42,19 @@ def test_a_number_that_not_every_reader_keeps_is_refused(home: House, tenant: st
     raw = f'{{"name": "Ann", "attributes": {{"seats": {number}}}}}'
     answer = home.ask(people, "POST", "/v1/people", token=token, raw=raw)
     assert answer.status in {400, 422}
+
+
+def test_what_was_done_already_is_answered_as_the_first_time(home: House, tenant: str) -> None:
+    people, token = door("people"), home.signed_in(tenant)
+    person = home.ask(people, "POST", "/v1/people", token=token, body=PERSON).json["id"]
+    body, path = {"id": "order-1", "name": "order placed"}, f"/v1/people/{person}/events"
+    sent: dict[str, Any] = {"token": token, "body": body, "headers": {"Idempotency-Key": "k-1"}}
+    first, again = (home.ask(people, "POST", path, **sent) for _ in range(2))
+    assert again.json == first.json == {"added": ["order-1"], "known": []}
+    assert again.headers["Idempotency-Replayed"] == "true"
+    unkeyed = home.ask(people, "POST", path, token=token, body=body)
+    assert unkeyed.json == {"added": [], "known": ["order-1"]}
+    other = home.ask(people, "POST", path, **{**sent, "body": {**body, "name": "order lost"}})
+    assert other.json["type"].endswith("idempotency-key-reused")
+    ends = [each["status_code"] for each in home.records(tenant) if each["api"]["operation"] == "events.create"]
+    assert ends == ["ok", "replayed", "ok", "idempotency-key-reused"]

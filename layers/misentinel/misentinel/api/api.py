@@ -14,11 +14,11 @@ from misentinel.access import Permission, Public, find_caller, verify_token
 from misentinel.api import origins, preference
 from misentinel.api.idempotency import Answer, Idempotency
 from misentinel.api.problem import SECURITY_HEADERS
-from misentinel.api.refusing import UNKNOWN, refused
+from misentinel.api.refusing import UNKNOWN, kept_answer, refused
 from misentinel.api.request import Request, current_request, reset_current, set_current, strict_json
 from misentinel.api.routes import Deprecation, Route, answering, pattern_of, query_names
 from misentinel.api.trace import Trace
-from misentinel.audit import Action, Actor, Happening, Unit, working
+from misentinel.audit import Action, Actor, Happening, Outcome, Unit, working
 from misentinel.errors import Forbidden, Invalid, MethodNotAllowed, NotFound
 from misentinel.observability import MetricUnit, conclude, logger, metrics
 from misentinel.tenancy import acting_as, address_hash
@@ -141,10 +141,8 @@ class Api:
                     return _preflight(unit)
                 route = self._admit(request, unit, scope)
                 answer = self._resolve(request, event, context)
-                if request.method == "POST" and request.idempotency_key and unit.writes:
-                    idempotency = Idempotency(request, unit.tenant)
-                    idempotency.keep(unit, _without(answer, route.never_kept))
-                    unit.commit(happened=lambda: idempotency.is_of(unit))
+                if request.method == "POST" and request.idempotency_key:
+                    answer = _once(request, unit, route, answer)
                 else:
                     _commit(unit)
         except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
@@ -218,6 +216,24 @@ def _plain(event: dict[str, Any], request: Request) -> dict[str, Any]:
 def _keep_failure(error: Exception) -> Response[str]:
     current_request().failure = error
     return Response(status_code=500, content_type="application/json", body="{}")
+
+
+def _once(request: Request, unit: Unit, route: Route, answer: Answer) -> Answer:
+    """End a request that has a key: its answer is kept with what it wrote.
+
+    What wrote nothing found it done, perhaps by the same request before: then that one's answer is the answer.
+    """
+    if unit.writes:
+        idempotency = Idempotency(request, unit.tenant)
+        idempotency.keep(unit, _without(answer, route.never_kept))
+        unit.commit(happened=lambda: idempotency.is_of(unit))
+        return answer
+    kept = kept_answer(request, unit)
+    if kept is None:
+        _commit(unit)
+        return answer
+    unit.conclude("replayed", Outcome.SUCCESS)
+    return kept
 
 
 def _commit(unit: Unit) -> None:

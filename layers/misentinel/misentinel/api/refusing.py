@@ -32,7 +32,7 @@ def refused(request: Request, unit: Unit, error: Exception) -> Answer:
             frames=frames(error.__traceback__) if refusal.status >= 500 else [],  # noqa: PLR2004
         )
     try:
-        kept = None if isinstance(error, _FINAL) else _kept_answer(request, unit)
+        kept = None if isinstance(error, _FINAL) else kept_answer(request, unit)
         if kept is not None:
             unit.conclude("replayed", Outcome.SUCCESS)
             return kept
@@ -54,7 +54,14 @@ def refused(request: Request, unit: Unit, error: Exception) -> Answer:
     return problem(refusal, request.request_id)
 
 
-def _kept_answer(request: Request, unit: Unit) -> Answer | None:
+def kept_answer(request: Request, unit: Unit) -> Answer | None:
+    """What the same request was answered before, by its Idempotency-Key; nothing if it never was.
+
+    Raises
+    ------
+    IdempotencyKeyReused
+        The key came before with another request.
+    """
     if request.method != "POST" or not unit.tenant or not request.headers.get("idempotency-key"):
         return None
     if request.caller is None and unit.happening.action == UNKNOWN:
