@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help up down clean code logs check test bench openapi browser lock
+.PHONY: help up down clean code logs check test fuzz bench openapi browser lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ test: $(STAMP) browser ## Run every suite
 	$(BIN)/pytest tests/unit tests/template --ignore tests/unit/test_budgets.py --numprocesses auto
 	$(BIN)/pytest tests/unit/test_budgets.py
 	$(BIN)/pytest tests/stack --numprocesses 2 --dist loadfile
+
+fuzz: $(STAMP) ## Try the API as each role with much more than the tests do, and otherwise each time
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20} FUZZ_CHAINS=$${FUZZ_CHAINS:-60} FUZZ_EDGES=1 FUZZ_SEED=$${FUZZ_SEED:-$$RANDOM} \
+		$(BIN)/pytest tests/stack/test_schemathesis.py -s
 
 browser: ## See that there is a Chromium for the tests of the docs page
 	@command -v chromium chromium-browser google-chrome > /dev/null || { \

@@ -128,6 +128,12 @@ def _asset(world: World, _: Client) -> Ask:
     return Ask(f"/{found.group()}")
 
 
+_TAGGED = {"field": "tag", "op": "eq", "value": "vip"}
+_EVENT = {
+    "name": "order placed",
+    "time": "2026-01-02T03:04:05Z",
+    "properties": {"total": 42.5, "items": 3, "note": "by hand", "gift": True},
+}
 _NEW_IMPORT = {
     "bytes": 1_000,
     "format": "csv",
@@ -173,11 +179,19 @@ _PEOPLE = {
     ),
     "DELETE /v1/people/<person_id>": Recipe(_of(_new_person)),
     "POST /v1/people/<person_id>/merge": Recipe(_merge),
+    "POST /v1/people/<person_id>/events": Recipe(
+        lambda world, member: Ask(f"{_new_person(world, member)}/events", {**_EVENT, "id": world.unique()}),
+        may_be_empty=("properties",),
+    ),
+    "GET /v1/people/<person_id>/events": Recipe(_of(_person, "/events")),
     "GET /v1/attributes": Recipe(_at("/v1/attributes")),
     "PUT /v1/attributes/<name>": Recipe(
         _at("/v1/attributes/seats", {**ATTRIBUTES["seats"], "indexed": False, "personal": False, "archived": False}),
         names_a_thing=False,
     ),
+    "POST /v1/exports": Recipe(_at("/v1/exports", {"format": "csv", "where": _TAGGED})),
+    "GET /v1/exports/<export_id>": Recipe(lambda world, member: Ask(f"/v1/exports/{world.export(member)}")),
+    "GET /v1/exports/<export_id>/file": Recipe(lambda world, member: Ask(f"/v1/exports/{world.export(member)}/file")),
     "GET /v1/jobs": Recipe(_at("/v1/jobs")),
     "GET /v1/jobs/<job_id>": Recipe(_of(_job), also=Permission.PEOPLE_IMPORT),
     "POST /v1/jobs/<job_id>/cancel": Recipe(_of(_job, "/cancel"), also=Permission.PEOPLE_IMPORT),

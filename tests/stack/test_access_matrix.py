@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+import urllib3
 from deployed import Visitor, forget_addresses, settle
 from recipes import Recipe, recipe_of
 from world import CONTACT, PHONE, World, counted, name_of, routes
@@ -149,9 +150,17 @@ def test_no_answer_shows_contact_details_to_whom_they_are_not_for(
         assert PHONE not in answer.text
 
 
-@pytest.mark.parametrize("name", ["GET /v1/people", "GET /v1/people/<person_id>"])
+@pytest.mark.parametrize("name", ["GET /v1/people", "GET /v1/people/<person_id>", "POST /v1/people/search"])
 def test_contact_details_are_shown_to_whom_they_are_for(matrix: Matrix, name: str) -> None:
     assert CONTACT in matrix.of(name, Role.SUPPORT, Standing.OWN).answer.text
+
+
+@pytest.mark.parametrize("role", [role for role in Role if Permission.PEOPLE_EXPORT in permissions_of(role)])
+def test_a_file_has_contact_details_for_whom_they_are_only(matrix: Matrix, role: Role) -> None:
+    link = matrix.of("GET /v1/exports/<export_id>/file", role, Standing.OWN).answer.json["url"]
+    text = urllib3.request("GET", link).data.decode()
+    assert matrix.here.person["id"] in text
+    assert (CONTACT in text) == (Permission.PEOPLE_CONTACT in permissions_of(role))
 
 
 @pytest.mark.parametrize(("name", "role", "standing"), CASES)
