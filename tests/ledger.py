@@ -55,7 +55,7 @@ class Books:
 
 def is_person(item: dict[str, dict[str, Any]]) -> bool:
     """Whether an item of a workspace's data is a person, and not an entry that leads to one."""
-    return item["pk"]["S"].startswith("person#") and item["sk"]["S"] == "person"
+    return str(item["pk"]["S"]).startswith("person#") and bool(item["sk"]["S"] == "person")
 
 
 def sweep(stack: Stack) -> None:

@@ -154,8 +154,8 @@ def walk(spy: Spy, slug: str, tokens: dict[str, Any]) -> None:
     spy.ask("GET", "/v1/attributes")
     marked = {"phone": "+447700900123", "tags": [MARK], "attributes": {"plan": f"{MARK}-plan"}}
     other = spy.ask("PUT", "/v1/people", {"email": f"{MARK}-bo@{MARK}.example", **marked}).json["id"]
-    found = {"or": [{"field": "tag", "op": "eq", "value": MARK}, {"field": "name", "op": "prefix", "value": MARK}]}
-    assert len(spy.ask("POST", "/v1/people/search", {"where": found}).json["items"]) == 2
+    where = {"or": [{"field": "tag", "op": "eq", "value": MARK}, {"field": "name", "op": "prefix", "value": MARK}]}
+    assert len(spy.ask("POST", "/v1/people/search", {"where": where}).json["items"]) == 2
     event = {"id": f"{MARK}-event", "name": f"{MARK}-seen", "properties": {f"{MARK}-what": f"{MARK}-value"}}
     assert spy.ask("POST", f"{path}/events", event, headers=key).status == 200
     spy.ask("GET", f"{path}/events")
