@@ -131,11 +131,14 @@ def test_many_clients_at_many_environments_never_get_more_than_the_limit(stack: 
     assert int(time.time()) // 60 == minute, "this machine was too slow to ask all this within a minute"
     assert len(stack.workers("-people")) >= 2
     statuses = Counter(answer.status for answer in answers)
-    print(f"{len(answers)} requests of {CLIENTS} clients at {len(stack.workers())} processes: {dict(statuses)}")
+    kinds = Counter(refused(answer) for answer in answers if answer.status != 200)
+    print(f"{len(answers)} requests of {CLIENTS} clients at {len(stack.workers())} processes: {statuses}, {kinds}")
     assert statuses.keys() == {200, 404, 429}
     let_in = statuses[200] + statuses[404]
     assert LIMIT * 0.9 <= let_in <= LIMIT
-    for answer in answers:
+    # What finds no free process on a busy machine, the gateway refuses by itself: it reaches no function.
+    by_gateway = [each for each in answers if each.status == 429 and refused(each) == "throttled"]
+    for answer in (each for each in answers if each not in by_gateway):
         assert answer.headers["ratelimit-policy"] == f'"workspace";q={LIMIT};w=60'
         assert re.fullmatch(r'"workspace";r=[0-9]+;t=[0-9]+', answer.headers["ratelimit"])
         if answer.status == 429:
@@ -145,7 +148,8 @@ def test_many_clients_at_many_environments_never_get_more_than_the_limit(stack: 
     assert (
         len([each for each in settle(stack, limited.tenant) if each["api"]["operation"] != "sessions.begin"]) >= let_in
     )
-    eventually(lambda: counted(stack) == statuses[429], what=f"the count of {statuses[429]} refusals")
+    over = statuses[429] - len(by_gateway)
+    eventually(lambda: counted(stack) == over, what=f"the count of {over} refusals")
 
 
 def counted(stack: Stack) -> int:
