@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.event_handler.openapi.dependant import get_dependant
+from doors import door
+from house import House, Reply
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import Field, TypeAdapter, create_model
@@ -14,7 +16,7 @@ from translated import deployed
 
 from misentinel.access import Permission
 from misentinel.api import Api
-from misentinel.api.problem import TYPE
+from misentinel.api.problem import SECURITY_HEADERS, TYPE
 from misentinel.api.routes import PLACE, Deprecation, Route
 from misentinel.schema import Resource
 from openapi.document import DOCUMENTED, FILE, text
@@ -261,3 +263,37 @@ def test_two_functions_may_not_mean_different_things_by_one_name() -> None:
     }
     with pytest.raises(ValueError, match="different things by Thing"):
         document_of([door_to("things", Thing), door_to("items", other)])
+
+
+SENT_BY_ALL = {*SECURITY_HEADERS, "Content-Type", "Access-Control-Expose-Headers"}
+"""Headers that the document tells of once, for all answers."""
+
+
+def test_every_header_that_is_sent_is_in_it(home: House, document: Any) -> None:
+    token = home.signed_in(home.tenant())
+    elsewhere = {"Origin": "https://elsewhere.example"}
+
+    def sent(method: str, path: str, template: str, **more: Any) -> Reply:
+        answer = home.ask(door("people"), method, path, **more)
+        response = document["paths"][template][method.lower()]["responses"][str(answer.status)]
+        if "$ref" in response:
+            response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        assert set(answer.headers) - SENT_BY_ALL <= set(response["headers"]), (method, path, answer.status)
+        return answer
+
+    people, person = "/v1/people", "/v1/people/{person_id}"
+    made = sent("POST", people, people, token=token, body={"name": "Ada"}, headers={"Idempotency-Key": "k1"})
+    assert made.status == 201
+    where = made.headers["Location"]
+    again = sent("POST", people, people, token=token, body={"name": "Ada"}, headers={"Idempotency-Key": "k1"})
+    assert "Idempotency-Replayed" in again.headers
+    assert "ETag" in sent("GET", where, person, token=token).headers
+    assert "RateLimit" in sent("GET", people, people, token=token).headers
+    minimal = sent("PATCH", where, person, token=token, body={"name": "Eve"}, headers={"Prefer": "return=minimal"})
+    assert (minimal.status, minimal.headers["Preference-Applied"]) == (204, "return=minimal")
+    assert sent("PATCH", where, person, token=token, body={"name": "Ada"}, headers={"If-Match": '"x"'}).status == 412
+    assert sent("GET", where, person, headers=elsewhere).status == 401
+    assert sent("GET", where, person, token=token, headers=elsewhere).status == 403
+    assert sent("GET", f"{people}/nobody", person, token=token).status == 404
+    assert sent("POST", people, people, token=token, body={"nick": "Ada"}).status == 422
+    assert sent("DELETE", where, person, token=token).status == 200
