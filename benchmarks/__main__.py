@@ -15,12 +15,13 @@ sys.path[:0] = [str(ROOT / "layers/misentinel"), str(ROOT / "tests")]
 from doors import API_FUNCTIONS  # noqa: E402 - the path comes first
 from imports import HANDLER, cheapest, floor  # noqa: E402
 
-from benchmarks import clients, cost, log, neighbour, requests, search  # noqa: E402
+from benchmarks import clients, cost, log, neighbour, requests, search, transfers  # noqa: E402
 from local.stack import temporary_stack  # noqa: E402
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
 ROUNDS = 30 if QUICK else 200
 RECORDS = 490 if QUICK else 1960
+ROWS = 1_000 if QUICK else 4_000
 SIZES = (1_000, 10_000) if QUICK else (1_000, 10_000, 100_000)
 
 
@@ -103,6 +104,14 @@ def on_the_stack() -> None:
         heading("A lone record, from the answer to the bus; on AWS the stream's window, one second, comes on top")
         lags = sorted(log.lag(stack, owner, 5 if QUICK else 20))
         print(f"- median {statistics.median(lags):.2f} s, longest {lags[-1]:.2f} s")
+
+        heading(f"Imports and exports ({ROWS} rows, median of 3)")
+        moved = transfers.rates(stack, ROWS, 1 if QUICK else 3)
+        print(f"- import of new people: {moved.imported:.0f} rows a second")
+        print(f"- the transactions it needs, bare: {moved.bare:.0f} rows a second")
+        print(f"- ratio **{moved.ratio:.2f}**")
+        print(f"- the same file again: {moved.unchanged:.0f} rows a second")
+        print(f"- export: {moved.exported:.0f} rows a second")
 
         heading("What a million requests cost, at London's list prices")
         cost.measured(stack, stack.new_workspace(), 48 if QUICK else 480)
