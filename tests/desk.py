@@ -6,8 +6,10 @@ from typing import Any
 from doors import door
 from house import House, Reply
 
-from misentinel.access import Role
-from misentinel.tenancy import Suffix, table_name
+from misentinel import clock
+from misentinel.access import Permission, Role, Session
+from misentinel.access.store import member_key, session_key
+from misentinel.tenancy import Suffix, acting_as, bind, table_name
 
 
 @dataclass
@@ -45,3 +47,13 @@ class Desk:
     def as_role(self, role: Role) -> "Desk":
         """A colleague with another role."""
         return Desk(self.home, self.tenant, self.home.signed_in(self.tenant, role), self.door)
+
+    def with_permissions(self, *permissions: Permission) -> "Desk":
+        """A colleague with a role of the workspace's own."""
+        member, session = clock.uuid7(), clock.uuid7()
+        token = self.home.signed_in(self.tenant, Role.SUPPORT, member, session)
+        with acting_as(self.tenant):
+            found = bind(Session, self.tenant).get(member_key(member), session_key(session))
+            found.permissions = [each.value for each in permissions]
+            found.save()
+        return Desk(self.home, self.tenant, token, self.door)

@@ -6,7 +6,7 @@ import ocsf
 import pytest
 from desk import Desk
 
-from misentinel.access import Role
+from misentinel.access import Permission, Role
 
 ADA = {
     "external_id": "customer-1",
@@ -214,3 +214,27 @@ def test_a_person_is_deleted_with_all_that_is_kept_of_it(desk: Desk) -> None:
     assert "ada" not in left.lower()
     kinds = {item["pk"]["S"].partition("#")[0] for item in desk.items()}
     assert kinds - {"rate"} == {"attributes", "idempotency"}
+
+
+def test_what_cannot_be_read_cannot_be_changed_either(desk: Desk) -> None:
+    """No built-in role may write people without seeing who they are; one of the workspace's own may."""
+    desk.declare("plan", "string")
+    desk.declare("salary", "number", personal=True)
+    made = desk.add(**ADA, attributes={"salary": 5})
+    other = desk.add(name="Bo")["id"]
+    writer = desk.with_permissions(Permission.PEOPLE_READ, Permission.PEOPLE_WRITE)
+    path = f"/v1/people/{made['id']}"
+    for method, where, body in (
+        ("POST", "/v1/people", {"email": "new@example.com"}),
+        ("POST", "/v1/people", {"locale": "en", "attributes": {"salary": 1}}),
+        ("PUT", "/v1/people", {"external_id": "customer-1"}),
+        ("PATCH", path, {"name": None}),
+        ("PATCH", path, {"attributes": {"salary": 5}}),
+        ("POST", f"/v1/people/{other}/merge", {"from": made["id"]}),
+    ):
+        refused = writer.ask(method, where, body)
+        assert (refused.status, refused.json["permission"]) == (403, "people:contact"), (method, body)
+    seen = writer.ask("PATCH", path, {"locale": "de", "attributes": {"plan": "pro"}})
+    assert (seen.status, seen.json["attributes"]) == (200, {"plan": "pro"})
+    assert "ada" not in seen.text.lower()
+    assert desk.ask("GET", path).json["attributes"] == {"plan": "pro", "salary": 5}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from misentinel.people.attributes import NAME, AttributeType
+from misentinel.people.attributes import LARGEST, NAME, AttributeType
 from misentinel.people.forms import (
     LOCALE,
     PHONE,
@@ -58,7 +58,9 @@ Tag = Annotated[str, StringConstraints(pattern=TAG)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
 AttributeName = Annotated[str, StringConstraints(pattern=NAME)]
 AttributeText = Annotated[FreeText, Field(max_length=500)]
-AttributeValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | AttributeText | None
+WholeNumber = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Fraction = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+AttributeValue = bool | WholeNumber | Fraction | AttributeText | None
 PersonId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
 
 

@@ -174,7 +174,7 @@ def upsert_rows(
             break
         wide = portion.unchanged - unchanged == len(window)
     if not dry:
-        write(people.tenant, sheet.changes, sheet.declared, spare)
+        write(people.tenant, sheet.changes, sheet.declared, spare=spare)
         sheet.touch()
     return portion
 

@@ -1,13 +1,12 @@
 """Queries: an expression as clients send it, made into one that people can be held against."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from misentinel.errors import Invalid
-from misentinel.people.attributes import NAME, AttributeType, Declarations, checked
+from misentinel.people.attributes import AttributeType, Declarations, checked
 from misentinel.people.expression import AllOf, AnyOf, Comparison, Expression, Not, Op
 from misentinel.people.forms import composed, email_form, locale_form, phone_form, time_form
 from misentinel.people.model import CONTACT, AttributeText
@@ -245,5 +244,4 @@ def _email_prefix(text: str) -> str:
 
 
 def _wrong(name: str, message: str) -> Invalid:
-    known = re.fullmatch(rf"[a-z_]+|attributes\.{NAME[1:-1]}", name)
-    return Invalid(errors=[{"field": f"where {name}" if known else "where", "message": message}])
+    return Invalid(errors=[{"field": "where", "message": f"{name}: {message}"}])

@@ -108,7 +108,7 @@ class People:
         if found is None:
             if current_request().headers.get("if-match"):
                 raise PreconditionFailed
-            return self._create(given), True
+            return self._create(given, race=Conflict("Somebody added this person just now; send it again.")), True
         profile = self.many([found]).get(found)
         if profile is None:
             raise Conflict("Somebody changed this person meanwhile; send it again.")
@@ -257,9 +257,9 @@ class People:
         person.tagged(etag_of(self.tenant, profile.id, profile.version))
         return person
 
-    def _create(self, given: Mapping[str, Any]) -> Person:
+    def _create(self, given: Mapping[str, Any], race: Refusal | None = None) -> Person:
         after, names = new_profile(given)
-        write(self.tenant, [Change(None, after)], self.declared(after))
+        write(self.tenant, [Change(None, after)], self.declared(after), race=race)
         unit().touch("person", after.id, names)
         current_request().answer_belongs_to(person_key(after.id))
         return self.view(after)

@@ -82,13 +82,17 @@ def cost(tenant: str, changes: Sequence[Change], declared: Declarations) -> int:
     return len(changes) + len(_Difference(tenant, changes, declared))
 
 
-def write(tenant: str, changes: Sequence[Change], declared: Declarations, spare: int = 2) -> None:
+def write(
+    tenant: str, changes: Sequence[Change], declared: Declarations, *, spare: int = 2, race: Refusal | None = None
+) -> None:
     """Add changes to the unit of work.
 
     Parameters
     ----------
     spare
         Writes to leave for others: by default for the answer that an Idempotency-Key keeps.
+    race
+        What is raised at the commit if a value became another person's; `Taken` without it.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def write(tenant: str, changes: Sequence[Change], declared: Declarations, spare:
         unit().delete(uniques(key, PERSON))
     for key, name, person, owner in difference.taken:
         free = UniqueItem.pk.does_not_exist() if owner is None else UniqueItem.person == owner
-        unit().put(uniques(key, PERSON, person=person), condition=free, otherwise=Taken(name))
+        unit().put(uniques(key, PERSON, person=person), condition=free, otherwise=race or Taken(name))
     for pk, sk in difference.gone:
         unit().delete(entries(pk, sk))
     for pk, sk in difference.come:
