@@ -172,7 +172,7 @@ _PEOPLE = {
     "PUT /v1/people": Recipe(
         lambda world, _: Ask("/v1/people", world.person_body()), 201, may_be_empty=("attributes",)
     ),
-    "POST /v1/people/search": Recipe(_search, left_out=("cursor",)),
+    "POST /v1/people/search": Recipe(_search, may_be_empty=("where",), left_out=("cursor",)),
     "GET /v1/people/<person_id>": Recipe(_of(_person)),
     "PATCH /v1/people/<person_id>": Recipe(
         lambda world, member: Ask(_new_person(world, member), world.person_body()), may_be_empty=("attributes",)
@@ -189,7 +189,7 @@ _PEOPLE = {
         _at("/v1/attributes/seats", {**ATTRIBUTES["seats"], "indexed": False, "personal": False, "archived": False}),
         names_a_thing=False,
     ),
-    "POST /v1/exports": Recipe(_at("/v1/exports", {"format": "csv", "where": _TAGGED})),
+    "POST /v1/exports": Recipe(_at("/v1/exports", {"format": "csv", "where": _TAGGED}), may_be_empty=("where",)),
     "GET /v1/exports/<export_id>": Recipe(lambda world, member: Ask(f"/v1/exports/{world.export(member)}")),
     "GET /v1/exports/<export_id>/file": Recipe(lambda world, member: Ask(f"/v1/exports/{world.export(member)}/file")),
     "GET /v1/jobs": Recipe(_at("/v1/jobs")),

@@ -1,5 +1,6 @@
 """Input that looks right at a glance."""
 
+import json
 from typing import Any
 
 import pytest
@@ -58,3 +59,22 @@ def test_what_was_done_already_is_answered_as_the_first_time(home: House, tenant
     assert other.json["type"].endswith("idempotency-key-reused")
     ends = [each["status_code"] for each in home.records(tenant) if each["api"]["operation"] == "events.create"]
     assert ends == ["ok", "replayed", "ok", "idempotency-key-reused"]
+
+
+@pytest.mark.parametrize("name", ["x" * 200_000, "4111 1111 1111 1111", "a\x00b", "a\nb"])
+def test_a_name_that_a_client_made_up_is_not_told_again(home: House, tenant: str, name: str) -> None:
+    token = home.signed_in(tenant)
+    for body in ({"name": "Ann", name: 1}, {"name": "Ann", "attributes": {name: "x"}}):
+        answer = home.ask(door("people"), "POST", "/v1/people", token=token, body=body)
+        assert answer.status == 422
+        assert name not in json.dumps(answer.json, ensure_ascii=False)
+        assert all(len(each["field"]) < 300 for each in answer.json["errors"])
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**64, 10**400, 1e300])
+def test_an_event_holds_no_number_that_not_every_reader_keeps(home: House, tenant: str, number: float) -> None:
+    people, token = door("people"), home.signed_in(tenant)
+    person = home.ask(people, "POST", "/v1/people", token=token, body=PERSON).json["id"]
+    body = {"name": "order placed", "properties": {"total": number}}
+    assert home.ask(people, "POST", f"/v1/people/{person}/events", token=token, body=body).status == 422
+    assert home.ask(people, "GET", f"/v1/people/{person}/events", token=token).json["items"] == []

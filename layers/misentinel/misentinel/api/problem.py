@@ -8,7 +8,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from misentinel.api.idempotency import Answer
+from misentinel.cards import holds_card_number
 from misentinel.errors import Invalid, Refusal, Unavailable, UnsupportedMediaType
+
+MAX_NAME = 100
+"""Characters of a field's name that a problem tells."""
 
 TYPE = "urn:misentinel:problem:"
 """The stable prefix of a problem's type."""
@@ -54,5 +58,11 @@ def refusal_of(error: Exception) -> Refusal:
 
 def _field(error: dict[str, Any]) -> dict[str, str]:
     """One field's mistake, in pydantic's words; never the value, which may be personal or a password."""
-    path = ".".join(str(part) for part in error.get("loc", ()))
+    path = ".".join(_name(str(part)) for part in error.get("loc", ()))
     return {"field": path.removeprefix("body.").removeprefix("query."), "message": str(error.get("msg", "not valid"))}
+
+
+def _name(part: str) -> str:
+    """A field's name to be told again; what a client made up as one may be anything, of any length."""
+    is_plain = len(part) <= MAX_NAME and part.isprintable() and not holds_card_number(part)
+    return part if is_plain else "…"
