@@ -128,20 +128,35 @@ def test_who_cannot_count_lets_nobody_through(home: House, time: clock.Frozen) -
     assert environment.take(tenant).quota == QUOTAS["trial"]
 
 
-def test_who_always_comes_second_is_told_to_try_again(home: House, time: clock.Frozen) -> None:
-    del time
-    tenant, environment = home.tenant(), Shares()
+def conflicts(times: int) -> None:
+    """Let the next so many transactions meet another one on the same counter."""
+    left = [times]
 
     def cancel(**_: Any) -> Any:
+        if not left[0]:
+            return None
+        left[0] -= 1
         answer = type("Answer", (), {"status_code": 400, "headers": {}})()
-        reason = {"Code": "TransactionConflict", "Message": "-"}
         return answer, {
             "Error": {"Code": "TransactionCanceledException", "Message": "-"},
-            "CancellationReasons": [reason],
+            "CancellationReasons": [{"Code": "TransactionConflict", "Message": "-"}],
             "ResponseMetadata": {"HTTPHeaders": {}},
         }
 
     aws("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+def test_who_comes_second_asks_again(home: House, time: clock.Frozen) -> None:
+    del time
+    tenant, environment = limited(home, 100), Shares()
+    conflicts(6)
+    assert environment.take(tenant).left == 99
+
+
+def test_who_always_comes_second_is_told_to_try_again(home: House, time: clock.Frozen) -> None:
+    del time
+    tenant, environment = home.tenant(), Shares()
+    conflicts(100)
     with pytest.raises(Unavailable):
         environment.take(tenant)
 

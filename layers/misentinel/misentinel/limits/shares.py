@@ -13,11 +13,11 @@ from misentinel.tenancy import Registry
 MAX_KEPT = 4096
 """Workspaces of which an environment remembers its share."""
 
-ATTEMPTS = 8
-"""How often a share is asked for when others ask at the same time."""
+ATTEMPTS = 12
+"""How often a share is asked for when others ask at the same time: as each minute begins, all of them do."""
 
-WAIT_SECONDS = 0.01
-"""The first wait; it doubles, with full jitter."""
+WAIT_SECONDS, LONGEST_WAIT = 0.01, 0.4
+"""The first wait, which doubles, and the longest; with full jitter."""
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def _refill(tenant: str, share: _Share) -> None:
     """Take a share of what nobody has; leaves none when nothing is left."""
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(clock.jitter(WAIT_SECONDS * 2**attempt))
+            time.sleep(clock.jitter(min(WAIT_SECONDS * 2**attempt, LONGEST_WAIT)))
         taken = store.used(tenant, share.window)
         wanted = share_of(share.quota, taken)
         if not wanted:
