@@ -11,7 +11,7 @@ from misentinel.audit import unit
 from misentinel.errors import Forbidden, Invalid
 from misentinel.people.attributes import Declarations
 from misentinel.people.declaring import declarations_of
-from misentinel.people.expression import EVERYBODY, Expression
+from misentinel.people.expression import EVERYBODY, AllOf, Expression
 from misentinel.people.items import PostingItem, month_key, profile_of, unique_key
 from misentinel.people.model import Person
 from misentinel.people.plan import Rank, Way, plan
@@ -153,7 +153,8 @@ class _Walk:
         return first == here and self._wanted.holds(person)
 
     def _portion(self, way: Way, wanted: int) -> int:
-        alone = len(self._ways) == 1 and way.condition == self._wanted
+        met, wanted_of = (set(AllOf((each,)).flat) for each in (way.condition, self._wanted))
+        alone = len(self._ways) == 1 and met == wanted_of  # whoever is met is wanted: meet no more than are wanted
         return min(max(wanted, 1) if alone else AT_ONCE, self._left)
 
     def _meet(self, way: Way, size: int) -> list[tuple[str, Profile | None]]:
