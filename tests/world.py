@@ -8,13 +8,14 @@ from typing import Any
 
 import pyotp
 import urllib3
-from deployed import PLATFORM, Visitor, forget_addresses, items, settle, table
+from deployed import PLATFORM, PREFIX, Visitor, forget_addresses, items, settle, table
 from doors import API_FUNCTIONS, module
 
 from local.client import Answer, Client
 from local.stack import Stack, eventually
 from misentinel.access import Role
 from misentinel.api import Route
+from misentinel.tenancy import Status
 
 PASSWORD = "gravel lantern orbit 44"
 CONTACT = "qx9contact"
@@ -223,6 +224,19 @@ class World:
             if not key.startswith(_MOVING):
                 found[key] = item
         return found
+
+
+def workspaces(stack: Stack) -> list[str]:
+    """The ids of all workspaces that are active, once none is being made any more."""
+
+    def all_made() -> list[str]:
+        found = items(stack, f"{PREFIX}-tenants")
+        rows = [each for each in found if "status" in each]
+        if any(each["status"]["S"] == Status.PROVISIONING for each in rows):
+            return []
+        return [each["tenant_id"]["S"] for each in rows if each["status"]["S"] == Status.ACTIVE]
+
+    return eventually(all_made, seconds=240, what="workspaces that are made")
 
 
 def counted(stack: Stack, operation: str, code: str = "") -> int:
