@@ -208,7 +208,8 @@ NEVER = [
 OWN_ROLES = [
     (function, name, call)
     for function in (
-        "audit", "members", "people", "provisioner", "refusals", "sequencer", "sessions", "sweeper", "workspaces",
+        "audit", "docs", "jobs", "members", "people", "provisioner", "refusals", "sequencer", "sessions", "settings",
+        "sweeper", "worker", "workspaces",
     )
     for name, call in {
         "get data": get("data"),

@@ -139,14 +139,17 @@ def test_a_table_whose_name_looks_alike_is_not_the_tenants(
 
 
 PLATFORM = "platformplatform"
+OF_TENANTS = ("people", "members", "audit", "settings", "jobs", "docs", "worker")
+"""Functions that act for tenants and for nothing else."""
+
 TAKING = [
     *[(function, role, "", "own") for function, role in (("sessions", "tenant"), ("people", "tenant"))],
     *[("sessions", "sign-in", "", "own"), ("sequencer", "log", "", "own"), ("sweeper", "log", "", "own")],
-    *[(function, "sign-in", "own", "sessions") for function in ("people", "members", "audit", "refusals", "sequencer")],
-    *[(function, "log", "own", "sequencer") for function in ("people", "members", "audit", "sessions", "workspaces")],
+    *[(function, "sign-in", "own", "sessions") for function in (*OF_TENANTS, "refusals", "sequencer")],
+    *[(function, "log", "own", "sequencer") for function in (*OF_TENANTS, "sessions", "workspaces")],
     *[("provisioner", "log", "own", "sequencer"), ("refusals", "log", "own", "sequencer")],
     *[(function, "tenant", "own", "people") for function in ("sequencer", "sweeper", "refusals")],
-    *[(function, "tenant", PLATFORM, "sessions") for function in ("people", "members", "audit")],
+    *[(function, "tenant", PLATFORM, "sessions") for function in OF_TENANTS],
 ]
 """Function, role, tag; and either the function that may with the same tag, or that this one may with its own tag."""
 

@@ -52,7 +52,10 @@ def test_a_seed_opens_for_its_own_tenants_sign_in_only(
     assert open_with(own, seed)["Plaintext"].decode() == acme.totp_secret
 
 
-@pytest.mark.parametrize("role", ["tenant", "log", "sessions", "people", "members", "workspaces", "sequencer"])
+@pytest.mark.parametrize(
+    "role",
+    ["tenant", "log", "sessions", "people", "members", "settings", "jobs", "worker", "docs", "workspaces", "sequencer"],
+)
 def test_no_other_role_opens_a_seed(stack: Stack, acme: Client, seed: dict[str, Any], role: str) -> None:
     takes = {"tenant": "sessions", "log": "sequencer"}.get(role)
     who = function_role(stack, takes).assume(role, acme.tenant) if takes else function_role(stack, role)
@@ -87,7 +90,10 @@ def sign(who: Identity) -> Any:
 
 @pytest.mark.parametrize(
     "function",
-    ["people", "members", "audit", "workspaces", "provisioner", "sequencer", "sweeper", "refusals"],
+    [
+        *("people", "members", "settings", "jobs", "worker", "docs", "audit"),
+        *("workspaces", "provisioner", "sequencer", "sweeper", "refusals"),
+    ],
 )
 def test_access_tokens_are_signed_by_sign_in_only(stack: Stack, function: str) -> None:
     assert is_denied(lambda: sign(function_role(stack, function)))

@@ -69,6 +69,12 @@ def test_any_other_website_is_refused_and_on_record_and_nothing_is_done(
         assert answer.headers["x-request-id"] in {each["api"]["request"]["uid"] for each in found}
 
 
+def test_a_website_is_listed_for_one_workspace_and_no_other(owner: Client, globex: Client) -> None:
+    assert APP in owner.get("/v1/settings").json["allowed_origins"]
+    assert APP not in globex.get("/v1/settings").json["allowed_origins"]
+    assert globex.get("/v1/people", headers={"Origin": APP}).status == 403
+
+
 def test_the_apis_own_pages_are_no_strangers(stack: Stack, owner: Client) -> None:
     own = re.match(r"https?://[^/]+", stack.api)
     assert own is not None
