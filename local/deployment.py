@@ -35,8 +35,8 @@ def architecture() -> str:
     return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
-def client(place: Place, service: str) -> Any:
-    """A boto3 client of the root user; it sees what no function may."""
+def client(place: Place, service: str, *, attempts: int = 1) -> Any:
+    """A boto3 client of the root user; it sees what no function may. It asks so often while the answer is a 5xx."""
     make: Any = boto3.client
     return make(
         service,
@@ -44,7 +44,9 @@ def client(place: Place, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="local",  # noqa: S106 - the embedded cloud checks no root password
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, max_pool_connections=50),
+        config=Config(
+            s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts}, max_pool_connections=50
+        ),
     )
 
 

@@ -39,7 +39,8 @@ def _written(milliseconds: int) -> str:
 
 def follow(place: Place, request: str, *, forever: bool) -> Iterator[str]:
     """The structured lines that name `request`, each with its function, oldest first; with `forever`, later ones as they come."""
-    logs = deployment.client(place, "logs")
+    # A listing fails there while a group is being made.
+    logs = deployment.client(place, "logs", attempts=5)
     seen: set[tuple[str, str]] = set()
     while True:
         for event in sorted(set(_events(logs, request)) - seen):
