@@ -20,8 +20,8 @@ from misentinel.tenancy import Suffix, acting_as, credentials, new_tenant_id
 from misentinel.tenancy.tables import table_definition
 from misentinel.transfers.exporting import Exporting
 from misentinel.transfers.exports import Exports
-from misentinel.transfers.files import Files
-from misentinel.transfers.importing import SOURCE, Importing
+from misentinel.transfers.files import SOURCE, Files
+from misentinel.transfers.importing import Importing
 from misentinel.transfers.imports import Imports
 from misentinel.transfers.layout import Format
 from misentinel.transfers.model import NewExport, NewImport

@@ -6,29 +6,22 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from misentinel.access import Permission
 from misentinel.api import Api, Depends, Page, Reply
-from misentinel.people import (
-    AddedEvents,
+from misentinel.people.attributes import NAME
+from misentinel.people.declaring import Attributes, attributes_of_tenant
+from misentinel.people.event import AddedEvents, Event, OneOrMany
+from misentinel.people.events import Events, events_of_tenant
+from misentinel.people.model import (
     Attribute,
     AttributeBody,
-    Attributes,
     Deletion,
-    Event,
-    Events,
     MergeRequest,
     NewPerson,
-    OneOrMany,
-    People,
     Person,
     PersonChange,
     PersonUpsert,
-    Search,
-    attributes_of_tenant,
-    delete,
-    events_of_tenant,
-    people_of_tenant,
-    search,
 )
-from misentinel.people.attributes import NAME
+from misentinel.people.query import Search
+from misentinel.people.store import People, people_of_tenant
 
 api = Api()
 Store = Annotated[People, Depends(people_of_tenant)]
@@ -63,6 +56,8 @@ def upsert_person(wanted: PersonUpsert, people: Store) -> Reply[Person]:
 @api.post("/v1/people/search", needs=Permission.PEOPLE_READ, action="people.search")
 def search_people(wanted: Search, people: Store) -> Page[Person]:
     """Find people by their fields, tags and attributes; a page may be short while there is a next one."""
+    from misentinel.people.search import search  # noqa: PLC0415 - only who searches waits for the planner
+
     return search(people, wanted)
 
 
@@ -99,6 +94,8 @@ def list_events(person_id: str, events: Happenings, limit: Limit = 20, cursor: s
 @api.delete("/v1/people/<person_id>", needs=Permission.PEOPLE_WRITE, action="people.delete", also=(202,))
 def delete_person(person_id: str, people: Store) -> Reply[Deletion]:
     """Delete a person and all that is kept of it: at once (200), or the rest by a job that says when it is done (202)."""
+    from misentinel.people.removal import delete  # noqa: PLC0415 - only who deletes waits for jobs
+
     deletion = delete(people, person_id)
     return Reply(deletion, status=202 if deletion.job else 200, headers=deletion.headers)
 

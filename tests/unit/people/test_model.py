@@ -26,13 +26,13 @@ from hypothesis.stateful import (
 from misentinel import clock
 from misentinel.audit import JOB_WRITES, Actor, unit_of_work
 from misentinel.errors import OutcomeUnknown
-from misentinel.people import People
 from misentinel.people.attributes import AttributeType
 from misentinel.people.declaring import declarations_of
 from misentinel.people.forms import email_form
 from misentinel.people.items import unique_key
 from misentinel.people.portions import Match, PersonRow, upsert_rows
 from misentinel.people.postings import attribute_posting, tag_posting
+from misentinel.people.store import People
 from misentinel.tenancy import acting_as, aws
 
 EMAILS = ["ada@x.example", "ADA@X.example", "bo@x.example", "Bo@x.example", "cy@x.example"]

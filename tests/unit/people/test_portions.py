@@ -8,7 +8,6 @@ import pytest
 from desk import Desk
 
 from misentinel.audit import JOB_WRITES, Actor, Unit, unit_of_work
-from misentinel.people import People
 from misentinel.people.declaring import declarations_of
 from misentinel.people.portions import (
     ROWS_A_PORTION,
@@ -21,6 +20,7 @@ from misentinel.people.portions import (
     upsert_rows,
 )
 from misentinel.people.search import walk
+from misentinel.people.store import People
 from misentinel.tenancy import acting_as
 
 

@@ -14,7 +14,11 @@ from misentinel import clock
 from misentinel.api.request import Request, reset_current, set_current
 from misentinel.audit import Actor, unit_of_work
 from misentinel.errors import Refusal
-from misentinel.people import Events, NewEvent, NewPerson, People, PersonChange, PersonUpsert, delete
+from misentinel.people.event import NewEvent
+from misentinel.people.events import Events
+from misentinel.people.model import NewPerson, PersonChange, PersonUpsert
+from misentinel.people.removal import delete
+from misentinel.people.store import People
 
 MANY = 20
 

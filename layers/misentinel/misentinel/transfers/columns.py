@@ -2,13 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from misentinel.errors import Invalid
-from misentinel.people.portions import Match
-from misentinel.transfers.cells import fused
-
-_ATTRIBUTES = "attributes"
+from misentinel.people.model import CONTACT, FIELDS
+from misentinel.people.rows import Match
 
 
 def columns_of(
@@ -48,32 +45,11 @@ def columns_of(
     return columns
 
 
+def columns_for(attributes: Sequence[str], *, contact: bool) -> list[str]:
+    """The columns of a CSV file: all fields that may be shown, then the attributes."""
+    shown = [name for name in FIELDS if contact or name not in CONTACT]
+    return ["id", *shown, "tags", "created_at", "updated_at", "last_seen_at", *(f"attributes.{n}" for n in attributes)]
+
+
 def _problem(column: str, message: str) -> dict[str, str]:
     return {"field": f"columns.{column[:80]}", "message": message}
-
-
-def said_by(cells: Mapping[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
-    """What a row says of a person, by target; texts of CSV without what `cells.defused` put before them."""
-    if columns is None:
-        return _flat(cells)
-    return {target: cells[column] for column, target in columns.items() if column in cells}
-
-
-def said_by_cells(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """The same for a row of CSV."""
-    return {target: fused(cells[column]) for column, target in columns.items()}
-
-
-def _flat(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """A person as exports and the API write it, with the attributes by their targets."""
-    said = {name: value for name, value in cells.items() if name not in _READ_ONLY}
-    attributes = said.pop(_ATTRIBUTES, None)
-    if isinstance(attributes, Mapping):
-        said |= {f"{_ATTRIBUTES}.{name}": value for name, value in attributes.items()}
-    elif attributes is not None:
-        said[_ATTRIBUTES] = attributes
-    return said
-
-
-_READ_ONLY = frozenset({"id", "created_at", "updated_at", "last_seen_at"})
-"""What an export tells of a person and nobody can say."""

@@ -10,17 +10,14 @@ from pydantic import TypeAdapter
 from misentinel.audit import unit
 from misentinel.errors import Conflict
 from misentinel.jobs import Job, Step
-from misentinel.people.model import CONTACT, FIELDS, Person
+from misentinel.people.model import Person
 from misentinel.people.query import Where
 from misentinel.people.search import walk
 from misentinel.people.store import People
 from misentinel.transfers.cells import lines
-from misentinel.transfers.files import PART, FileChangedError, Files, Upload
+from misentinel.transfers.files import EXPORT, TYPES, FileChangedError, Files
 from misentinel.transfers.layout import Format
-from misentinel.transfers.report import TYPES
-
-NAME = "export"
-"""What the file is called in its job's folder."""
+from misentinel.transfers.parts import PART, Upload
 
 PORTION_SECONDS = 5
 """A portion that did not fill a part by then is kept as it is: progress is seen, a cancellation too."""
@@ -29,12 +26,6 @@ MARK = "\ufeff"
 """At the beginning of CSV: without it spreadsheets take UTF-8 for something else."""
 
 _WHERE: TypeAdapter[Any] = TypeAdapter(Where)
-
-
-def columns_for(attributes: Sequence[str], *, contact: bool) -> list[str]:
-    """The columns of a CSV file: all fields that may be shown, then the attributes."""
-    shown = [name for name in FIELDS if contact or name not in CONTACT]
-    return ["id", *shown, "tags", "created_at", "updated_at", "last_seen_at", *(f"attributes.{n}" for n in attributes)]
 
 
 class Exporting:
@@ -58,7 +49,7 @@ class Exporting:
     def __call__(self, job: Job) -> Step:
         """Do one portion."""
         before = str(job.place.get("tail", ""))
-        upload = Upload.resumed(self._files, NAME, TYPES[self._form], job.place)
+        upload = Upload.resumed(self._files, EXPORT, TYPES[self._form], job.place)
         kept = self._kept(before) if job.place else self._header()
 
         def forget() -> None:

@@ -5,13 +5,10 @@ from misentinel.api import caller
 from misentinel.errors import Conflict, Forbidden
 from misentinel.jobs import Jobs, Kind, Status, begin
 from misentinel.people.declaring import declarations_of
-from misentinel.people.search import walk
-from misentinel.people.store import People
-from misentinel.transfers.exporting import NAME, columns_for
-from misentinel.transfers.files import Files
+from misentinel.transfers.columns import columns_for
+from misentinel.transfers.files import EXPORT, TYPES, Files
 from misentinel.transfers.layout import Format
 from misentinel.transfers.model import DownloadLink, Export, NewExport
-from misentinel.transfers.report import TYPES
 
 
 class Exports:
@@ -32,6 +29,9 @@ class Exports:
         Invalid
             It asks by a field that is not there, or for a value not of its type.
         """
+        from misentinel.people.search import walk  # noqa: PLC0415 - heavy, and for this alone
+        from misentinel.people.store import People  # noqa: PLC0415 - as above
+
         contact = self._caller.may(Permission.PEOPLE_CONTACT)
         walk(People(self._tenant, contact=contact), new.where)
         declared = declarations_of(self._tenant, fresh=True)
@@ -73,10 +73,10 @@ class Exports:
         if job.status is not Status.DONE:
             raise Conflict("The export is not done; ask again when its status is done.")
         files, form = Files(self._tenant, job.id), Format(job.about["format"])
-        if files.find(NAME) is None:
+        if files.find(EXPORT) is None:
             raise Conflict("The file is gone: files are kept for a week. Export again.")
         called = f"people-{job.created_at[:10]}.{form}"
-        link = files.download_link(NAME, TYPES[form], called)
+        link = files.download_link(EXPORT, TYPES[form], called)
         return DownloadLink(url=link.url, expires_at=link.expires_at)
 
 

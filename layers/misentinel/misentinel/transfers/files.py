@@ -11,15 +11,19 @@ from botocore.exceptions import ClientError
 from misentinel import clock
 from misentinel.settings import settings
 from misentinel.tenancy import aws, sign_for
+from misentinel.transfers.layout import Format
+
+SOURCE, REPORT, EXPORT = "source", "report", "export"
+"""What files are called in their job's folder: what was uploaded, who was refused, what was exported."""
+
+TYPES = {Format.CSV: "text/csv; charset=utf-8", Format.NDJSON: "application/x-ndjson"}
+"""What files of a format are."""
 
 LINK_SECONDS = 15 * 60
 """How long a link is good for."""
 
 BLOCK = 1 << 20
 """Bytes of a file that are read at a time."""
-
-PART = 8 << 20
-"""Bytes of a part of a file that is written in parts: S3 takes 5 MiB at least, and 10,000 parts."""
 
 _ABSENT = {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}
 """What S3 answers for an object that is not there: the latter to whoever may not list the bucket."""
@@ -118,64 +122,6 @@ class Files:
         """Delete files; those that are not there too."""
         for name in names:
             aws("s3").delete_object(**self.named(name))
-
-
-@dataclass(slots=True)
-class Upload:
-    """A file that is written in parts, by several workers one after the other.
-
-    ``state`` is what the next one goes on from; a part that was sent and not noted there is sent again.
-    """
-
-    files: Files
-    name: str
-    content_type: str
-    id: str = ""
-    etags: tuple[str, ...] = ()
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What to keep of it."""
-        return {"upload": self.id, "etags": list(self.etags)}
-
-    @classmethod
-    def resumed(cls, files: Files, name: str, content_type: str, state: dict[str, Any]) -> "Upload":
-        """Go on from what was kept, or begin."""
-        return cls(files, name, content_type, state.get("upload", ""), tuple(state.get("etags", ())))
-
-    def add(self, content: bytes) -> None:
-        """Send a part of at least 5 MiB."""
-        if not self.id:
-            answer = aws("s3").create_multipart_upload(**self.files.named(self.name), ContentType=self.content_type)
-            self.id = str(answer["UploadId"])
-        answer = aws("s3").upload_part(
-            **self.files.named(self.name),
-            UploadId=self.id,
-            PartNumber=len(self.etags) + 1,
-            Body=content,
-        )
-        self.etags = (*self.etags, str(answer["ETag"]))
-
-    def finish(self, rest: bytes) -> None:
-        """Send what is left, of any size, and make it one file; again changes nothing."""
-        if not self.id:
-            self.files.put(self.name, rest, self.content_type)
-            return
-        if self.files.find(self.name) is not None:
-            return  # by a worker that was stopped right after this
-        try:
-            if rest:
-                self.add(rest)
-            parts = [{"ETag": etag, "PartNumber": number} for number, etag in enumerate(self.etags, 1)]
-            aws("s3").complete_multipart_upload(
-                **self.files.named(self.name),
-                UploadId=self.id,
-                MultipartUpload={"Parts": parts},
-            )
-        except ClientError as error:
-            # Another worker made it one file just now.
-            if error.response["Error"]["Code"] != "NoSuchUpload" or self.files.find(self.name) is None:
-                raise
 
 
 def _status(error: ClientError) -> int:

@@ -10,15 +10,12 @@ from misentinel.people.attributes import Declarations
 from misentinel.people.declaring import declarations_of
 from misentinel.people.portions import Match, PersonRow, Portion, RowInvalidError, RowRefusal, upsert_rows
 from misentinel.people.store import People
-from misentinel.transfers.columns import said_by, said_by_cells
-from misentinel.transfers.files import FileChangedError, Files, Found
+from misentinel.transfers.files import SOURCE, FileChangedError, Files, Found
 from misentinel.transfers.layout import Encoding, Format, Layout
 from misentinel.transfers.model import MAX_ROWS
 from misentinel.transfers.report import Report
 from misentinel.transfers.rows import Row, rows
-
-SOURCE = "source"
-"""What the uploaded file is called in its job's folder."""
+from misentinel.transfers.saying import said_by, said_by_cells
 
 VALID_ROWS = 100
 """Valid rows that are looked at together; as many as fit are taken."""

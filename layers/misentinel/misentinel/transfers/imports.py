@@ -8,12 +8,10 @@ from misentinel.audit import unit
 from misentinel.errors import Conflict, Invalid
 from misentinel.jobs import Job, Jobs, Kind, Status, begin
 from misentinel.people.declaring import declarations_of
-from misentinel.people.portions import Match, targets
+from misentinel.people.rows import Match, targets
 from misentinel.schema import JsonObject
-from misentinel.transfers import report
 from misentinel.transfers.columns import columns_of
-from misentinel.transfers.files import FileChangedError, Files, Found
-from misentinel.transfers.importing import SOURCE
+from misentinel.transfers.files import REPORT, SOURCE, TYPES, FileChangedError, Files, Found
 from misentinel.transfers.layout import SAMPLE, Encoding, Format, Layout, UnreadableError, layout_of
 from misentinel.transfers.model import DownloadLink, Import, NewImport, UploadLink
 
@@ -104,7 +102,7 @@ class Imports:
         if not job.status.is_over:
             raise Conflict("The import is not over yet; ask again when its status is done or failed.")
         form = Format(job.about.get("report") or job.about["format"])
-        link = Files(self._tenant, job.id).download_link(report.NAME, report.TYPES[form], f"report.{form}")
+        link = Files(self._tenant, job.id).download_link(REPORT, TYPES[form], f"report.{form}")
         return DownloadLink(url=link.url, expires_at=link.expires_at)
 
     def _waiting(self, job_id: str) -> Job:
@@ -114,7 +112,7 @@ class Imports:
         return job
 
     def _link(self, job: Job, size: int) -> UploadLink:
-        content_type = report.TYPES[Format(job.about["format"])].partition(";")[0]
+        content_type = TYPES[Format(job.about["format"])].partition(";")[0]
         link = Files(self._tenant, job.id).upload_link(SOURCE, size, content_type)
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
         return UploadLink(method="PUT", url=link.url, headers=headers, expires_at=link.expires_at)

@@ -9,14 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from misentinel.people.portions import RowRefusal
-from misentinel.transfers.files import PART, Files, Upload
+from misentinel.transfers.files import REPORT, TYPES, Files
 from misentinel.transfers.layout import Format
-
-NAME = "report"
-"""What the file is called in its job's folder."""
-
-TYPES = {Format.CSV: "text/csv; charset=utf-8", Format.NDJSON: "application/x-ndjson"}
-"""What files of a format are."""
+from misentinel.transfers.parts import PART, Upload
 
 WAITING = 200
 """Refusals that are kept with the job; more become a piece of the report. Packed, each is a few bytes."""
@@ -65,7 +60,7 @@ class Report:
         dict
             What to go on from; ``None`` when it is one file.
         """
-        upload = Upload.resumed(self._files, NAME, TYPES[self._form], state)
+        upload = Upload.resumed(self._files, REPORT, TYPES[self._form], state)
         number = int(state.get("piece", 0))
         content = bytearray(b"" if number else _HEADER[self._form].encode())
         while number < self._pieces:
@@ -100,4 +95,4 @@ def _unpacked(text: str) -> list[list[Any]]:
 
 
 def _piece(number: int) -> str:
-    return f"{NAME}-{number:06d}"
+    return f"{REPORT}-{number:06d}"
