@@ -81,6 +81,9 @@ def on_the_stack() -> None:
         print(f"- p95 of another workspace's reads: quiet {1000 * noise.p95(noise.quiet):.0f} ms, ", end="")
         print(f"meanwhile {1000 * noise.p95(noise.noisy):.0f} ms")
         print(f"- ratio, median of {len(noise.ratios)} pairs of phases: **{statistics.median(noise.ratios):.2f}**")
+        cost_of = neighbour.refusal(stack, ROUNDS)
+        print(f"- the handler refuses in {1000 * cost_of['refusal']:.2f} ms with {cost_of['calls']:.0f} AWS calls; ", end="")
+        print(f"a read takes it {1000 * cost_of['read']:.2f} ms")
 
         heading(f"First factor that fails (medians of {ROUNDS}, in turns)")
         for clock, said in ((time.perf_counter, "waiting included"), (time.process_time, "processor time")):

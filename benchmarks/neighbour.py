@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from deployed import PREFIX, root
 
-from benchmarks.inside import percentile
+from benchmarks.inside import ask, function, in_turns, percentile
 from local.client import Client, call
 from local.stack import Stack
 
@@ -72,6 +72,31 @@ def measured(stack: Stack, rounds: int, requests: int) -> Noise:
             else:
                 noise.quiet.append(_phase(other, person, requests))
     return noise
+
+
+def refusal(stack: Stack, rounds: int) -> dict[str, float]:
+    """The median seconds of the handler for a request over the limit, and for a read, in turns; and its AWS calls."""
+    loud, other = stack.new_workspace(), stack.new_workspace()
+    person = other.post("/v1/people", {"name": "Ada"}).json["id"]
+    _allow(stack, loud.tenant, 1)
+    over, calls_over = Counter[int](), []
+
+    with function(stack, "people") as calls:
+
+        def refused() -> None:
+            calls.clear()
+            answer = ask("people", "GET", "/v1/people", token=loud.tokens["access_token"])
+            over[answer["statusCode"]] += 1
+            if answer["statusCode"] == 429:
+                calls_over.append(len(calls))
+
+        def read() -> None:
+            answer = ask("people", "GET", f"/v1/people/{person}", token=other.tokens["access_token"])
+            assert answer["statusCode"] == 200
+
+        took = in_turns({"refusal": refused, "read": read}, rounds)
+    assert over[429] > 0.9 * over.total()
+    return {**took, "calls": statistics.median(calls_over)}
 
 
 def _allow(stack: Stack, tenant: str, requests: int) -> None:
