@@ -16,7 +16,7 @@ from doors import API_FUNCTIONS  # noqa: E402 - the path comes first
 from imports import HANDLER, cheapest, floor  # noqa: E402
 
 from benchmarks import clients, cost, log, neighbour, requests, search, transfers  # noqa: E402
-from local.stack import temporary_stack  # noqa: E402
+from local.stack import Stack, temporary_stack  # noqa: E402
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
 ROUNDS = 30 if QUICK else 200
@@ -53,6 +53,30 @@ def layers() -> None:
         print(f"- {layer}: {sum(each.stat().st_size for each in files) / 1e6:.1f} MB in {len(files)} files")
 
 
+def many_clients(stack: Stack) -> None:
+    """Many who ask at once, and one who asks too much."""
+    asked = 160 if QUICK else 800
+    heading(f"Clients at once: {asked} requests, one in {clients.CHANGES} a change (milliseconds)")
+    print("| clients | read p50 | read p95 | change p50 | change p95 | requests a second |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for crowd in clients.crowds(stack.new_workspace(), (1, 8, 32), asked):
+        print(crowd.row())
+
+    most = neighbour.LIMIT * neighbour.TIMES
+    heading(f"A noisy neighbour: {most} requests a minute where {neighbour.LIMIT} are allowed")
+    noise = neighbour.measured(stack, 2 if QUICK else 8, 60 if QUICK else 150)
+    rate = 60 * noise.answers.total() / noise.seconds
+    print(f"- it asked {rate:.0f} times a minute, and was answered {dict(noise.answers)}")
+    print(f"- p95 of another workspace's reads: quiet {1000 * noise.p95(noise.quiet):.0f} ms, ", end="")
+    print(f"meanwhile {1000 * noise.p95(noise.noisy):.0f} ms")
+    print(f"- ratio, median of {len(noise.ratios)} pairs of phases: **{statistics.median(noise.ratios):.2f}**")
+    cost_of = neighbour.refusal(stack, ROUNDS)
+    refused, read = 1000 * cost_of["refusal"], 1000 * cost_of["read"]
+    print(
+        f"- the handler refuses in {refused:.2f} ms with {cost_of['calls']:.0f} AWS calls, and reads in {read:.2f} ms"
+    )
+
+
 def on_the_stack() -> None:
     """What needs a deployed stack."""
     with temporary_stack() as stack:
@@ -66,24 +90,7 @@ def on_the_stack() -> None:
         for name, (p50, p95) in requests.through_the_gateway(owner, ROUNDS).items():
             print(f"- {name}: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")
 
-        asked = 160 if QUICK else 800
-        heading(f"Clients at once: {asked} requests, one in {clients.CHANGES} a change (milliseconds)")
-        print("| clients | read p50 | read p95 | change p50 | change p95 | requests a second |")
-        print("|---:|---:|---:|---:|---:|---:|")
-        for crowd in clients.crowds(stack.new_workspace(), (1, 8, 32), asked):
-            print(crowd.row())
-
-        most = neighbour.LIMIT * neighbour.TIMES
-        heading(f"A noisy neighbour: {most} requests a minute where {neighbour.LIMIT} are allowed")
-        noise = neighbour.measured(stack, 2 if QUICK else 8, 60 if QUICK else 150)
-        rate = 60 * noise.answers.total() / noise.seconds
-        print(f"- it asked {rate:.0f} times a minute, and was answered {dict(noise.answers)}")
-        print(f"- p95 of another workspace's reads: quiet {1000 * noise.p95(noise.quiet):.0f} ms, ", end="")
-        print(f"meanwhile {1000 * noise.p95(noise.noisy):.0f} ms")
-        print(f"- ratio, median of {len(noise.ratios)} pairs of phases: **{statistics.median(noise.ratios):.2f}**")
-        cost_of = neighbour.refusal(stack, ROUNDS)
-        print(f"- the handler refuses in {1000 * cost_of['refusal']:.2f} ms with {cost_of['calls']:.0f} AWS calls; ", end="")
-        print(f"a read takes it {1000 * cost_of['read']:.2f} ms")
+        many_clients(stack)
 
         heading(f"First factor that fails (medians of {ROUNDS}, in turns)")
         for clock, said in ((time.perf_counter, "waiting included"), (time.process_time, "processor time")):
