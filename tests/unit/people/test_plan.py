@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from misentinel import clock
 from misentinel.people.attributes import LARGEST, AttributeType, Value, checked
-from misentinel.people.expression import AllOf, AnyOf, Comparison, Expression, Not, Op
+from misentinel.people.expression import AllOf, AnyOf, Comparison, Expression, Not
 from misentinel.people.forms import composed, email_form, locale_form, time_form
 from misentinel.people.plan import Rank, Way, plan
 from misentinel.people.postings import attribute_posting, encoded, tag_posting
 from misentinel.people.profile import Profile, unique_form
+from misentinel.people.query import Op
 from misentinel.people.store import made_at
 
 S, N, B, T = AttributeType.STRING, AttributeType.NUMBER, AttributeType.BOOLEAN, AttributeType.TIME

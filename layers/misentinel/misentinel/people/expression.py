@@ -2,25 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from misentinel.people.attributes import AttributeType, Value
-from misentinel.people.forms import email_form
+from misentinel.errors import Invalid
+from misentinel.people.attributes import AttributeType, Declarations, Value, checked
+from misentinel.people.forms import composed, email_form, locale_form, phone_form, time_form
+from misentinel.people.model import CONTACT
 from misentinel.people.profile import Profile
+from misentinel.people.query import Condition, Op, WhereAll, WhereAny, WhereNot
 
-
-class Op(StrEnum):
-    """How a field is compared. Somebody without a value matches ``ne`` and ``exists: false`` alone."""
-
-    EQ = "eq"
-    NE = "ne"
-    LT = "lt"
-    LTE = "lte"
-    GT = "gt"
-    GTE = "gte"
-    PREFIX = "prefix"
-    EXISTS = "exists"
+_TIMES = frozenset({"created_at", "last_seen_at"})
+_TEXTS = frozenset({*CONTACT, "locale", "time_zone"})
+_ORDERED = frozenset({Op.EQ, Op.NE, Op.LT, Op.LTE, Op.GT, Op.GTE, Op.EXISTS})
+_EQUAL = frozenset({Op.EQ, Op.NE, Op.EXISTS})
+_ATTRIBUTE = "attributes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +122,88 @@ type Expression = Comparison | AllOf | AnyOf | Not
 
 EVERYBODY = AllOf()
 """Holds for all people."""
+
+
+def expression_of(where: Any, declared: Declarations) -> Expression:
+    """An expression that people can be held against.
+
+    Raises
+    ------
+    Invalid
+        A field is unknown, or its operator or value does not suit it.
+    """
+    match where:
+        case WhereAll():
+            return AllOf(tuple(expression_of(each, declared) for each in where.and_))
+        case WhereAny():
+            return AnyOf(tuple(expression_of(each, declared) for each in where.or_))
+        case WhereNot():
+            return Not(expression_of(where.not_, declared))
+        case _:
+            return _comparison(where, declared)
+
+
+def _comparison(condition: Condition, declared: Declarations) -> Comparison:
+    name = condition.field
+    try:
+        if name.startswith(_ATTRIBUTE):
+            return _of_attribute(condition, declared)
+        if name == "tag":
+            return Comparison(name, *_typed(condition, _EQUAL, str, lambda text: text))
+        if name in _TIMES:
+            return Comparison(name, *_typed(condition, _ORDERED, str, time_form))
+        if name in _TEXTS:
+            return Comparison(name, *_typed(condition, frozenset(Op), str, _form(name, condition.op)))
+    except ValueError as error:
+        raise _wrong(name, str(error)) from None
+    raise _wrong(name, "is no field that people are searched by")
+
+
+def _of_attribute(condition: Condition, declared: Declarations) -> Comparison:
+    name = condition.field.removeprefix(_ATTRIBUTE)
+    known = declared.by_name.get(name)
+    if known is None:
+        raise _wrong(condition.field, "is not declared")
+    allowed = {AttributeType.STRING: frozenset(Op), AttributeType.BOOLEAN: _EQUAL}.get(known.type, _ORDERED)
+    op, value = _typed(condition, allowed, object, lambda given: checked(known.type, given))
+    return Comparison(name, op, value, known.type, known.indexed)
+
+
+def _typed(condition: Condition, allowed: frozenset[Op], kind: type, form: Any) -> tuple[Op, Any]:
+    """The operator and the value, in the form that values of the field are compared in.
+
+    Raises
+    ------
+    ValueError
+        They do not suit the field.
+    """
+    op, value = condition.op, condition.value
+    if op not in allowed:
+        message = f"cannot be compared with {op}; use one of {', '.join(sorted(allowed))}"
+        raise ValueError(message)
+    if op is Op.EXISTS:
+        if not isinstance(value, bool):
+            message = "exists takes true or false"
+            raise ValueError(message)
+        return op, value
+    if "value" not in condition.model_fields_set or not isinstance(value, kind):
+        message = "must be compared with a text" if kind is str else "must be compared with a value"
+        raise ValueError(message)
+    return op, form(value)
+
+
+def _form(name: str, op: Op) -> Any:
+    if name == "email":
+        return _email_prefix if op is Op.PREFIX else email_form
+    if name == "phone":
+        return phone_form
+    return locale_form if name == "locale" and op in _EQUAL else composed
+
+
+def _email_prefix(text: str) -> str:
+    """The beginning of an address in the form compared: what comes after the last @ may be half a domain."""
+    return email_form(text) if "@" in text else email_form(f"{text}@").removesuffix("@")
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(errors=[{"field": "where", "message": f"{name}: {message}"}])

@@ -206,3 +206,18 @@ class Attribute(Resource):
     indexed: bool = Field(description="Whether searches by it are answered from an index.", examples=[True])
     personal: bool = Field(description="Whether reading it needs the permission people:contact.", examples=[False])
     archived: bool = Field(description="Whether it takes no new values.", examples=[False])
+
+
+class Deletion(Resource):
+    """How a deletion ended: ``done``, or ``accepted``: the job says when nothing is left."""
+
+    status: str = Field(description="done, or accepted: then a job removes the rest.", examples=["done"])
+    job: str | None = Field(
+        description="The job that removes the rest: GET /v1/jobs/<id> says when it is done.",
+        examples=["01935a3c-7d2e-7b41-9c55-0a4f6e1d2b3c"],
+    )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Where to ask for the job."""
+        return {"Location": f"/v1/jobs/{self.job}"} if self.job else {}

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import IntEnum
 
 from misentinel.people.attributes import AttributeType, Value
-from misentinel.people.expression import EVERYBODY, AllOf, AnyOf, Comparison, Expression, Not, Op
+from misentinel.people.expression import EVERYBODY, AllOf, AnyOf, Comparison, Expression, Not
 from misentinel.people.postings import INDEXED_TEXT, encoded
+from misentinel.people.query import Op
 
 LAST = "~"
 """Sorts after all that ids are made of."""

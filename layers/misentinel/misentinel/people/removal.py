@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from itertools import chain, islice
 
-from pydantic import Field
-
 from misentinel.audit import unit
 from misentinel.errors import NotFound
 from misentinel.jobs import Job, Kind, Step, begin
 from misentinel.people.items import PERSON, PersonItem, person_key, profile_of
+from misentinel.people.model import Deletion
 from misentinel.people.store import People
 from misentinel.people.writing import Change, cost, write
-from misentinel.schema import Resource
 from misentinel.tenancy import bind
 
 INLINE = 38
@@ -19,21 +17,6 @@ INLINE = 38
 
 _READ = 40
 """Things of a person that are read at a time."""
-
-
-class Deletion(Resource):
-    """How a deletion ended: ``done``, or ``accepted``: the job says when nothing is left."""
-
-    status: str = Field(description="done, or accepted: then a job removes the rest.", examples=["done"])
-    job: str | None = Field(
-        description="The job that removes the rest: GET /v1/jobs/<id> says when it is done.",
-        examples=["01935a3c-7d2e-7b41-9c55-0a4f6e1d2b3c"],
-    )
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Where to ask for the job."""
-        return {"Location": f"/v1/jobs/{self.job}"} if self.job else {}
 
 
 def delete(people: People, person_id: str) -> Deletion:

@@ -11,12 +11,12 @@ from misentinel.audit import unit
 from misentinel.errors import Forbidden, Invalid
 from misentinel.people.attributes import Declarations
 from misentinel.people.declaring import declarations_of
-from misentinel.people.expression import EVERYBODY, AllOf, Expression
+from misentinel.people.expression import EVERYBODY, AllOf, Expression, expression_of
 from misentinel.people.items import PostingItem, month_key, profile_of, unique_key
 from misentinel.people.model import Person
 from misentinel.people.plan import Rank, Way, plan
 from misentinel.people.profile import Profile, contact_fields
-from misentinel.people.query import Search, Where, attributes_of, expression_of, fields_of
+from misentinel.people.query import Search, Where, attributes_of, fields_of
 from misentinel.people.store import People, month_before
 from misentinel.tenancy import Registry, bind
 
