@@ -18,6 +18,8 @@ from ministack.services import lambda_svc
 # A function's processes on a laptop; on AWS its concurrency takes the place of this.
 MOST_WORKERS = int(os.environ.get("MS_WORKERS", "6"))
 _POLL_SECONDS = 0.005
+_GATEWAY_SECONDS = 29.0
+"""How long API Gateway waits for an answer."""
 _spawning: contextvars.ContextVar[bool] = contextvars.ContextVar("spawning", default=False)
 
 
@@ -85,7 +87,7 @@ def queue_when_busy() -> None:
     def acquire_in_turn(
         name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST", max_concurrency: int | None = None
     ) -> tuple[Any, str]:
-        deadline = time.monotonic() + float(config.get("Timeout", 3))
+        deadline = time.monotonic() + max(float(config.get("Timeout", 3)), _GATEWAY_SECONDS)
         while True:
             worker, reason = acquire(name, config, code, qualifier, max_concurrency or MOST_WORKERS)
             if worker is not None or time.monotonic() > deadline:

@@ -25,8 +25,8 @@ def owner(stack: Stack) -> Client:
 
 
 def refused(answer: Answer) -> str:
-    """The kind of a refusal."""
-    return str(answer.json["type"]).rpartition(":")[2]
+    """The kind of a refusal; one that has none is the embedded cloud's own, when all its processes are busy."""
+    return str(answer.json.get("type", "busy")).rpartition(":")[2]
 
 
 def test_a_browser_may_ask_if_it_may_ask(stack: Stack) -> None:
@@ -142,8 +142,8 @@ def test_many_clients_at_many_environments_never_get_more_than_the_limit(stack: 
     assert statuses.keys() == {200, 404, 429}
     let_in = statuses[200] + statuses[404]
     assert LIMIT * 0.9 <= let_in <= LIMIT
-    # What finds no free process on a busy machine, the gateway refuses by itself: it reaches no function.
-    by_gateway = [each for each in answers if each.status == 429 and refused(each) == "throttled"]
+    # What finds no free process on a busy machine is refused without a function; it is no refusal of ours.
+    by_gateway = [each for each in answers if each.status == 429 and refused(each) == "busy"]
     for answer in (each for each in answers if each not in by_gateway):
         assert answer.headers["ratelimit-policy"] == f'"workspace";q={LIMIT};w=60'
         assert re.fullmatch(r'"workspace";r=[0-9]+;t=[0-9]+', answer.headers["ratelimit"])
