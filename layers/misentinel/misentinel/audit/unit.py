@@ -87,7 +87,7 @@ class Unit:
         self.uid = clock.uuid7()
         self._deadline_ms = deadline_ms
         self._writes: list[_Write] = []
-        self._keys: set[tuple[str, str]] = set()
+        self._keys: set[tuple[str, ...]] = set()
         self._state = _State.OPEN
         self._lock = threading.Lock()
 
@@ -150,7 +150,7 @@ class Unit:
         self, kind: str, kwargs: dict[str, Any], otherwise: Refusal | None, instead: dict[str, Any] | None = None
     ) -> None:
         found = kwargs.get("Key") or {name: kwargs["Item"][name] for name in ("pk", "sk") if name in kwargs["Item"]}
-        key = (kwargs["TableName"], json.dumps(found, sort_keys=True))
+        key = (kwargs["TableName"], *(text for name in sorted(found) for text in found[name].values()))
         if key in self._keys:
             message = "two actions on one item in one unit of work"
             raise TwoActionsOnOneItemError(message)

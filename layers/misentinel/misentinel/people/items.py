@@ -1,6 +1,7 @@
 """Items of people in ``-data``: how each is keyed, and a person to and from its item."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
@@ -54,6 +55,7 @@ def month_key(month: str) -> str:
     return f"people#{month}"
 
 
+@lru_cache(maxsize=1024)
 def unique_key(tenant: str, field: str, form: str) -> str:
     """Where it is kept whose a value is; a hash, for keys are seen by more eyes than values."""
     return f"unique#{field}#{keyed_hash(f'people-{field}', form, tenant)}"
