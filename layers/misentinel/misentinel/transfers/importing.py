@@ -49,7 +49,6 @@ class Importing:
         self._found = Found(int(job.plan["size"]), job.plan["etag"])
         self._rows = self._from(job)
         self._ahead: list[_Candidate] = []
-        self._fitting = VALID_ROWS
         self._ended = False
 
     def __call__(self, job: Job) -> Step:
@@ -99,8 +98,7 @@ class Importing:
 
     def _take(self, job: Job, report: Report) -> Step:
         valid = [(each.row.number, each.person) for each in self._ahead if each.person is not None]
-        portion = self._upsert(valid[: self._fitting]) if valid else Portion()
-        self._learn(portion.taken)
+        portion = self._upsert(valid) if valid else Portion()
         left = {number for number, _ in valid[portion.taken :]}
         length = next((place for place, each in enumerate(self._ahead) if each.row.number in left), len(self._ahead))
         taken, self._ahead = self._ahead[:length], self._ahead[length:]
@@ -121,11 +119,6 @@ class Importing:
             return self._finish(report, job.place, counts)
         place = {"offset": end, "row": taken[-1].row.number + 1, "report": report.place}
         return Step(place, counts, paced=0 if self._dry else portion.created + portion.updated)
-
-    def _learn(self, taken: int) -> None:
-        """Look at no many more rows than fitted the last time: whoever is looked at is read."""
-        fitted = taken < self._fitting
-        self._fitting = min(taken + taken // 8 + 2 if fitted else 2 * taken, VALID_ROWS)
 
     def _upsert(self, valid: list[tuple[int, PersonRow]]) -> Portion:
         if not self._dry:
