@@ -21,7 +21,7 @@ from local.stack import Stack, temporary_stack  # noqa: E402
 QUICK = os.environ.get("BENCH_QUICK") == "1"
 ROUNDS = 30 if QUICK else 200
 RECORDS = 490 if QUICK else 1960
-ROWS = 1_000 if QUICK else 4_000
+ROWS = 500 if QUICK else 1_000
 SIZES = (1_000, 10_000) if QUICK else (1_000, 10_000, 100_000)
 
 
@@ -115,8 +115,8 @@ def on_the_stack() -> None:
         lags = sorted(log.lag(stack, owner, 5 if QUICK else 20))
         print(f"- median {statistics.median(lags):.2f} s, longest {lags[-1]:.2f} s")
 
-        heading(f"Imports and exports ({ROWS} rows, median of 3)")
-        moved = transfers.rates(stack, ROWS, 1 if QUICK else 3)
+        heading(f"Imports and exports ({ROWS} rows, medians of {1 if QUICK else 9} rounds)")
+        moved = transfers.rates(stack, ROWS, 1 if QUICK else 9)
         print(f"- import of new people: {moved.imported:.0f} rows a second")
         print(f"- the transactions it needs, bare: {moved.bare:.0f} rows a second")
         print(f"- ratio **{moved.ratio:.2f}**")
