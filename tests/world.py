@@ -216,6 +216,17 @@ class World:
         uid = self.shared[f"export of {member.email}"]
         return str(uid)
 
+    def rest(self) -> None:
+        """Wait until nothing works in the background."""
+
+        def is_quiet() -> bool:
+            jobs = [
+                each for each in items(self.stack, table(self.tenant, "data")) if each["pk"]["S"].startswith("job#")
+            ]
+            return not any(each.get("status", {}).get("S") in {"queued", "running"} for each in jobs)
+
+        eventually(is_quiet, seconds=120, what="the end of all jobs")
+
     def data(self) -> dict[str, Any]:
         """All that the workspace has, by key; what moves by itself is left out."""
         found = {}
