@@ -62,8 +62,9 @@ class Exporting:
             upload.add(kept)
             kept = b""
         content, rows, resume = self._collect(kept, job.place.get("resume"))
-        self._tail = (f"tail-{unit().uid}", content)
-        self._files.put(*self._tail, TYPES[self._form])
+        self._tail = (f"tail-{unit().uid}", content) if content else ("", b"")
+        if content:
+            self._files.put(*self._tail, TYPES[self._form])
         place = {**upload.state, "tail": self._tail[0], "resume": resume, "ended": resume is None}
         counts = {"rows": rows, "bytes": len(content) - (len(kept) if job.place else 0)}
         return Step(place, counts, afterwards=forget)
