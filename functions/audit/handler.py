@@ -3,23 +3,32 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query as Parameter
-from pydantic import AwareDatetime
 
+from misentinel import clock
 from misentinel.access import Permission
 from misentinel.api import Api, Depends, Page
 from misentinel.audit import EventClass
-from misentinel.auditlog.search import Found, FoundWithContext, OutcomeFilter, Query, Records, records_of_tenant
+from misentinel.auditlog.search import Found, FoundWithContext, OutcomeFilter, Query, Records, bound, records_of_tenant
 
 api = Api()
 Log = Annotated[Records, Depends(records_of_tenant)]
 Limit = Annotated[int, Parameter(ge=1, le=100)]
 From = Annotated[
-    AwareDatetime | None,
-    Parameter(alias="from", description="31 days before `to` if not given", examples=["2026-11-01T00:00:00Z"]),
+    str | None,
+    Parameter(
+        alias="from",
+        pattern=clock.TIME,
+        description="A time (RFC 3339); 31 days before `to` if not given",
+        examples=["2026-11-01T00:00:00Z"],
+    ),
 ]
 To = Annotated[
-    AwareDatetime | None,
-    Parameter(description="Not included; now if not given", examples=["2026-11-24T00:00:00Z"]),
+    str | None,
+    Parameter(
+        pattern=clock.TIME,
+        description="A time (RFC 3339), not included; now if not given",
+        examples=["2026-11-24T00:00:00Z"],
+    ),
 ]
 Actor = Annotated[str | None, Parameter(max_length=512, description="A member's id, or `unknown`")]
 Thing = Annotated[str | None, Parameter(max_length=512, pattern=r"^[a-z_]+:.+$", description="`type:uid`")]
@@ -43,7 +52,9 @@ def search_records(
     cursor: str | None = None,
 ) -> Page[Found]:
     """Records made from `from` up to, not including, `to`, the newest first."""
-    return records.search(Query(start, to, actor, resource, action, outcome, event_class), limit, cursor)
+    return records.search(
+        Query(bound("from", start), bound("to", to), actor, resource, action, outcome, event_class), limit, cursor
+    )
 
 
 @api.get("/v1/audit/records/<uid>", needs=Permission.AUDIT_READ, action="audit.read")

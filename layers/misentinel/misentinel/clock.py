@@ -1,5 +1,6 @@
 """Time, randomness and ids: the one place they come from, so that tests can set them."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -7,6 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+"""A moment with its offset (RFC 3339, section 5.6)."""
+
+_TIME = re.compile(TIME)
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -55,6 +60,24 @@ def now() -> datetime:
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, e.g. ``2026-11-23T13:30:00.000Z``; sorts as text."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    """The moment that an RFC 3339 text names, in UTC.
+
+    Raises
+    ------
+    ValueError
+        It names none.
+    """
+    if not _TIME.match(text):
+        message = "give a time with its offset, such as 2026-11-23T13:30:00Z"
+        raise ValueError(message)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = "there is no such time"
+        raise ValueError(message) from None
 
 
 def uuid7() -> str:

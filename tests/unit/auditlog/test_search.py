@@ -264,6 +264,8 @@ def test_no_such_record(desk: Desk, uid: str) -> None:
         {"limit": "0"},
         {"limit": "101"},
         {"from": "yesterday"},
+        {"from": "0"},
+        {"to": "2026-02-30T00:00:00Z"},
         {"from": "2026-11-23T13:30:00"},
         {"resource": "person"},
         {"outcome": "maybe"},

@@ -304,6 +304,20 @@ class Records:
         return _Steps(places, last, is_end=len(marks) < portion)
 
 
+def bound(name: str, text: str | None) -> datetime | None:
+    """A bound in time as a client gives it.
+
+    Raises
+    ------
+    Invalid
+        There is no such time.
+    """
+    try:
+        return clock.moment(text) if text else None
+    except ValueError as error:
+        raise Invalid(errors=[{"field": name, "message": str(error)}]) from error
+
+
 def records_of_tenant() -> Records:
     """The records of the tenant that acts now."""
     return Records(Log(current_tenant()))

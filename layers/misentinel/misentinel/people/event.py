@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from misentinel import clock
-from misentinel.people.forms import TIME, moment
 from misentinel.people.model import AttributeValue
 from misentinel.schema import Body, FreeText, Name, Resource
 
@@ -24,7 +23,7 @@ EARLIEST = "2000-01-01T00:00:00.000Z"
 
 
 def _in_time(text: str) -> str:
-    found = moment(text)
+    found = clock.moment(text)
     form = clock.rfc3339(found)
     if form < EARLIEST or found > clock.now() + AHEAD:
         message = "must be after 1999 and not in the future"
@@ -32,7 +31,7 @@ def _in_time(text: str) -> str:
     return form
 
 
-EventTime = Annotated[str, StringConstraints(pattern=TIME, max_length=40), AfterValidator(_in_time)]
+EventTime = Annotated[str, StringConstraints(pattern=clock.TIME, max_length=40), AfterValidator(_in_time)]
 PropertyName = Annotated[FreeText, Field(min_length=1, max_length=100)]
 
 
