@@ -270,8 +270,9 @@ def test_a_card_number_is_refused_wherever_it_stands_and_not_repeated(
     answer = home.ask(people, "POST", "/v1/people", token=home.signed_in(tenant), body=body)
     assert (answer.status, answer.json["type"]) == (422, "urn:misentinel:problem:invalid")
     assert answer.json["errors"] == [{"field": field, "message": "looks like a payment card number; never send one"}]
-    assert "4111" not in answer.text
-    assert "4444" not in answer.text
+    told = answer.text.replace(answer.json["request_id"], "")
+    assert "4111" not in told
+    assert "4444" not in told
 
 
 def test_look_alikes_are_no_card_numbers(home: House, tenant: str, people: Any) -> None:
