@@ -2,8 +2,10 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import ocsf
 import pytest
 from house import House, LambdaContext
 
@@ -18,6 +20,7 @@ from misentinel.jobs.running import run
 from misentinel.tenancy import acting_as
 
 SOON = 2**53
+EVENTS = Path(__file__).parents[3] / "events"
 
 
 @pytest.fixture
@@ -230,11 +233,8 @@ def test_a_message_that_cannot_be_served_comes_again(tenant: str) -> None:
 
 
 def _served(body: Any, _: str) -> list[str]:
-    message = {
-        "messageId": "1",
-        "receiptHandle": "none",
-        "body": json.dumps(body),
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
+    (sample,) = json.loads((EVENTS / "sqs-jobs.json").read_text())["Records"]
+    ocsf.validate(json.loads(sample["body"]))
+    message = {**sample, "messageId": "1", "body": json.dumps(body)}
     answer = serve({"Records": [message]}, LambdaContext(remaining_ms=120_000), {Kind.DELETION: counting(2)})
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
