@@ -73,6 +73,17 @@ def test_a_change_and_its_record_are_one_transaction(home: House, tenant: str) -
     ocsf.validate(written)
 
 
+def test_texts_are_written_as_their_model_would_write_them(tenant: str) -> None:
+    model, ways = bind(Thing, tenant), [a_unit(tenant), a_unit(tenant)]
+    ways[0].put(model("a", "b", value="c"), condition=Thing.pk.does_not_exist())
+    ways[0].put(model("a", "d"))
+    ways[1].put_texts(model, {"pk": "a", "sk": "b", "value": "c"}, new=True)
+    ways[1].put_texts(model, {"pk": "a", "sk": "d"})
+    assert ways[0]._writes == ways[1]._writes
+    with pytest.raises(TwoActionsOnOneItemError):
+        ways[1].put_texts(model, {"pk": "a", "sk": "b"})
+
+
 def test_a_pure_read_leaves_its_record_by_one_put(home: House, tenant: str) -> None:
     unit = a_unit(tenant, "things.read")
     with home.counted() as calls:

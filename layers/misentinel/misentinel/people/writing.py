@@ -108,12 +108,17 @@ def write(
     for key in difference.left:
         unit().delete(uniques(key, PERSON))
     for key, name, person, owner in difference.taken:
-        free = UniqueItem.pk.does_not_exist() if owner is None else UniqueItem.person == owner
-        unit().put(uniques(key, PERSON, person=person), condition=free, otherwise=race or Taken(name))
+        otherwise = race or Taken(name)
+        if owner is None:
+            texts = {"pk": key, "sk": PERSON, "person": person}
+            unit().put_texts(uniques, texts, new=True, otherwise=otherwise)
+        else:
+            item = uniques(key, PERSON, person=person)
+            unit().put(item, condition=UniqueItem.person == owner, otherwise=otherwise)
     for pk, sk in difference.gone:
         unit().delete(entries(pk, sk))
     for pk, sk in difference.come:
-        unit().put(entries(pk, sk))
+        unit().put_texts(entries, {"pk": pk, "sk": sk})
 
 
 def _write_person(tenant: str, change: Change) -> None:
