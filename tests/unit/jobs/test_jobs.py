@@ -1,6 +1,7 @@
 """Jobs: promises about beginning, seeing, moving and ending them."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,60 @@ def test_a_deletion_cannot_be_cancelled_and_what_is_over_neither(tenant: str) ->
     run(tenant, export.id, {Kind.EXPORT: counting(1)}, until_ms=SOON)
     with pytest.raises(Conflict), unit_of_work(tenant, "jobs.cancel", actor=Actor(member="member")):
         Jobs(tenant).cancel(found(tenant, export))
+
+
+def test_a_job_that_moves_meanwhile_is_cancelled_all_the_same(tenant: str) -> None:
+    job = begun(tenant, Kind.IMPORT, plan={"x": 1})
+    with unit_of_work(tenant, "jobs.cancel", actor=Actor(member="member")):
+        answer = Jobs(tenant).cancel(found(tenant, job))
+        with unit_of_work(tenant, "people.import", actor=Actor(member="member")):
+            Jobs(tenant).advance(found(tenant, job), Step({"at": 1}, {"rows": 5}))
+    over = found(tenant, job)
+    assert (answer.status, over.status, over.counts) == (Status.CANCELLED, Status.CANCELLED, {"rows": 5})
+    assert (over.plan, over.place, over.step) == ({}, {}, 2)
+    assert answer.finished_at == over.finished_at
+    assert run(tenant, job.id, {Kind.IMPORT: counting(1)}, until_ms=SOON)
+    assert found(tenant, job) == over
+
+
+def test_a_worker_stops_at_the_portion_that_a_cancelling_came_before(home: House, tenant: str) -> None:
+    job = begun(tenant, Kind.IMPORT)
+
+    def task(_: Job) -> Any:
+        def portion(job: Job) -> Step:
+            if job.step == 1:
+                cancel(tenant, job)
+            return Step({}, {"rows": 1})
+
+        return portion
+
+    assert run(tenant, job.id, {Kind.IMPORT: task}, until_ms=SOON)
+    assert (found(tenant, job).status, found(tenant, job).counts) == (Status.CANCELLED, {"rows": 1})
+    assert [each["status_code"] for each in home.records(tenant)] == ["accepted", "ok", "ok", "conflict"]
+
+
+def test_of_two_who_cancel_at_once_neither_is_refused(tenant: str) -> None:
+    job = begun(tenant, Kind.EXPORT)
+    with unit_of_work(tenant, "jobs.cancel", actor=Actor(member="member")):
+        Jobs(tenant).cancel(found(tenant, job))
+        cancel(tenant, job)
+        first = found(tenant, job).finished_at
+    assert found(tenant, job).status is Status.CANCELLED
+    assert found(tenant, job).finished_at == first
+
+
+def test_what_ends_meanwhile_is_not_cancelled(home: House, tenant: str) -> None:
+    job = begun(tenant, Kind.EXPORT)
+    with pytest.raises(Conflict, match="over"):
+        cancel(tenant, job, lambda: run(tenant, job.id, {Kind.EXPORT: counting(1)}, until_ms=SOON))
+    assert found(tenant, job).status is Status.DONE
+    assert home.records(tenant)[-1]["status_code"] == "conflict"
+
+
+def cancel(tenant: str, job: Job, meanwhile: Callable[[], object] = lambda: None) -> None:
+    with unit_of_work(tenant, "jobs.cancel", actor=Actor(member="another")):
+        Jobs(tenant).cancel(found(tenant, job))
+        meanwhile()
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,8 @@ class Jobs:
     def cancel(self, job: Job) -> Job:
         """End a job where it is; what its portions did so far stays. A cancelled one stays cancelled.
 
+        It does not matter that a portion is committed meanwhile: what that did is counted when the job is read again.
+
         Raises
         ------
         Conflict
@@ -199,12 +201,28 @@ class Jobs:
         """
         if job.status is Status.CANCELLED:
             return job
+        over = Conflict("The job is over; there is nothing to cancel.")
         if job.status.is_over:
-            raise Conflict("The job is over; there is nothing to cancel.")
+            raise over
         if job.kind is Kind.DELETION:
             raise Conflict("A deletion cannot be cancelled: it would leave half of a person.")
         unit().touch("job", job.id, ("status",))
-        return self.move(job, **_over(Status.CANCELLED))
+        ended = replace(job, **_over(Status.CANCELLED), moved_by=unit().uid)
+        unit().update(
+            self._items(f"job#{job.id}", "job"),
+            actions=[
+                _Item.status.set(ended.status.value),
+                _Item.finished_at.set(_Item.finished_at | ended.finished_at),
+                _Item.moved_by.set(ended.moved_by),
+                _Item.step.set(_Item.step + 1),
+                _Item.expires_at.set(_forgotten()),
+                _Item.plan.remove(),
+                _Item.place.remove(),
+            ],
+            condition=_Item.status.is_in(*(each.value for each in Status if not each.is_over), Status.CANCELLED.value),
+            otherwise=over,
+        )
+        return ended
 
     def _item(self, job: Job) -> _Item:
         item: _Item = self._items(
@@ -228,7 +246,7 @@ class Jobs:
             counts=_text(job.counts),
             step=job.step,
             moved_by=job.moved_by,
-            expires_at=clock.epoch() + KEPT_DAYS * 86_400,
+            expires_at=_forgotten(),
         )
         return item
 
@@ -297,6 +315,10 @@ def _asking() -> dict[str, Any]:
 
 def _over(status: Status, error: str = "") -> JsonObject:
     return {"status": status, "error": error, "finished_at": clock.rfc3339(clock.now()), "plan": {}, "place": {}}
+
+
+def _forgotten() -> int:
+    return clock.epoch() + KEPT_DAYS * 86_400
 
 
 def _sum(counts: Counts, more: Counts) -> Counts:
