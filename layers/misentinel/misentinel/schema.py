@@ -115,6 +115,8 @@ Moment = Annotated[str, Field(examples=["2026-11-23T09:30:00.000Z"], json_schema
 class Page[T](BaseModel):
     """A page of a listing; ``next_cursor`` fetches the next one and is null on the last."""
 
+    model_config = ConfigDict(defer_build=True)
+
     items: list[T] = Field(
         description="What the page holds; it may hold less than the limit, and still not be the last."
     )
