@@ -1,7 +1,10 @@
 """Searching and reading the log through the public door."""
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import ocsf
 import pytest
@@ -17,7 +20,7 @@ from misentinel.access import Role
 from misentinel.audit import Action, Actor, Happening, InboxItem, Outcome, Unit
 from misentinel.auditlog import search
 from misentinel.auditlog.model import actor_of, resource_of
-from misentinel.tenancy import acting_as, bind
+from misentinel.tenancy import acting_as, aws, bind
 
 START = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 
@@ -86,6 +89,44 @@ class Desk:
             if answer.json["next_cursor"] is None:
                 return uids
             query["cursor"] = answer.json["next_cursor"]
+
+
+@contextmanager
+def answered(times: int, leaving: int = 0, hiding: int = 0) -> Iterator[list[Any]]:
+    """Let so many of DynamoDB's next batches be told without their last items; the keys that each was asked for.
+
+    What it leaves it says to be unprocessed; what it hides is not there yet.
+    """
+    asked: list[Any] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        (wanted,) = json.loads(params["body"])["RequestItems"].values()
+        asked.append(wanted["Keys"])
+
+    def hold_back(parsed: dict[str, Any], **_: Any) -> None:
+        if len(asked) > times:
+            return
+        ((table, items),) = parsed["Responses"].items()
+        items.sort(key=lambda item: str(item["sk"]["S"]))
+        kept, left = items[: -leaving - hiding], items[-leaving - hiding :]
+        parsed["Responses"] = {table: kept}
+        if leaving:
+            keys = [{name: item[name] for name in ("pk", "sk")} for item in left]
+            parsed["UnprocessedKeys"] = {table: {"Keys": keys}}
+
+    events = aws("dynamodb").meta.events
+    events.register("before-call.dynamodb.BatchGetItem", note)
+    events.register("after-call.dynamodb.BatchGetItem", hold_back)
+    try:
+        yield asked
+    finally:
+        events.unregister("before-call.dynamodb.BatchGetItem", note)
+        events.unregister("after-call.dynamodb.BatchGetItem", hold_back)
+
+
+def assert_unavailable(answer: Reply) -> None:
+    assert (answer.status, answer.json["type"]) == (503, "urn:misentinel:problem:unavailable")
+    assert answer.headers["Retry-After"] == "2"
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +294,18 @@ def test_a_record_without_a_place_yet_is_a_404_that_says_so(desk: Desk) -> None:
     assert desk.ask(f"/{uid}").status == 200
 
 
-@pytest.mark.parametrize("uid", ["x", "0" * 36, "../..", "01a20899-6758-7125-9bfd-cffa201381e8", "é" * 2000])
+@pytest.mark.parametrize(
+    "uid",
+    [
+        "x",
+        "0" * 36,
+        "../..",
+        "01a20899-6758-7125-9bfd-cffa201381e8",
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",
+        "00000000-0000-7000-8000-000000000000",
+        "é" * 2000,
+    ],
+)
 def test_no_such_record(desk: Desk, uid: str) -> None:
     assert desk.ask(f"/{uid}").status == 404
 
@@ -297,6 +349,28 @@ def test_a_cursor_serves_no_other_search_and_no_other_workspace(desk: Desk) -> N
     token = desk.home.signed_in(other, Role.AUDITOR)
     answer = desk.home.ask(handler, "GET", "/v1/audit/records", token=token, query={"limit": ["1"], "cursor": [cursor]})
     assert answer.status == 422
+
+
+def test_what_dynamodb_leaves_unprocessed_is_asked_for_again(desk: Desk) -> None:
+    uids = [desk.happened() for _ in range(3)]
+    desk.sequenced()
+    with answered(times=2, leaving=1) as asked:
+        assert desk.found() == uids[::-1]
+    assert [len(keys) for keys in asked] == [3, 1, 1]
+    with answered(times=100, leaving=1):
+        assert_unavailable(desk.ask())
+        assert_unavailable(desk.ask(f"/{uids[0]}"))
+
+
+def test_a_record_that_its_mark_goes_before_is_waited_for(desk: Desk) -> None:
+    uids = [desk.happened() for _ in range(3)]
+    desk.sequenced()
+    for query in ({}, {"actor": "m-1"}, {"resource": "person:p-1"}):
+        with answered(times=2, hiding=1) as asked:
+            assert desk.found(**query) == uids[::-1]
+        assert [len(keys) for keys in asked] == [3, 1, 1]
+    with answered(times=100, hiding=1):
+        assert_unavailable(desk.ask())
 
 
 def test_another_workspaces_record_is_not_there(desk: Desk) -> None:

@@ -158,6 +158,17 @@ def test_a_poison_record_does_not_stop_the_others(home: House, record: str) -> N
     assert len(inserts(home, tenant)["Records"]) == 1
 
 
+def test_a_uid_of_a_year_that_never_comes_is_poison(home: House) -> None:
+    tenant, bus = home.tenant(), Bus()
+    poison = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+    leave(tenant, poison, json.dumps({"metadata": {"uid": poison, "tenant_uid": tenant}}))
+    uids = happen(tenant, 3)
+    with pytest.raises(ExceptionGroup) as caught:
+        deliver(inserts(home, tenant))
+    assert [error.uid for error in caught.value.exceptions if isinstance(error, UnreadableRecordError)] == [poison]
+    assert sorted(bus.uids) == sorted(uids)
+
+
 def test_another_tenants_record_is_poison(home: House) -> None:
     acme, globex = home.tenant("acme"), home.tenant("globex")
     happen(acme)

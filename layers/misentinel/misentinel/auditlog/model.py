@@ -31,6 +31,9 @@ CONTEXT_KEPT = timedelta(days=90)
 MAX_CONTEXT_BYTES = 4096
 """A longer context is not kept: those of one transaction share an item, which holds 400 KB."""
 
+CONTEXTS = "contexts"
+"""The sort key of contexts that lie together."""
+
 KEY_LENGTH = 512
 """Ids longer than this are not indexed; DynamoDB takes 2,048 bytes in a partition key."""
 
@@ -213,13 +216,17 @@ def moment_of(uid: str) -> datetime:
     Raises
     ------
     ValueError
-        Not a UUIDv7 in its usual lower-case form.
+        Not a UUIDv7 in its usual lower-case form, or of a year after 9999.
     """
     value = UUID(uid)
     if value.version != 7 or value.variant != RFC_4122 or str(value) != uid:  # noqa: PLR2004 - the 7 of UUIDv7
         message = "not a UUIDv7"
         raise ValueError(message)
-    return _at(value.int >> 80)
+    try:
+        return _at(value.int >> 80)
+    except OverflowError:
+        message = "of a year after 9999"
+        raise ValueError(message) from None
 
 
 def _at(milliseconds: int) -> datetime:
@@ -248,7 +255,7 @@ def record_keys(index: int) -> tuple[str, str]:
 
 def contexts_keys(contexts_at: int) -> tuple[str, str]:
     """The keys of the contexts of the records that got their places from this one on."""
-    return f"contexts#{contexts_at:012d}", "contexts"
+    return f"contexts#{contexts_at:012d}", CONTEXTS
 
 
 def mark_keys(moment: datetime, first: int) -> tuple[str, str]:

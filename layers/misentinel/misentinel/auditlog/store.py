@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -17,6 +17,7 @@ from misentinel.audit import InboxItem
 from misentinel.audit.model import MAX_RECORD_BYTES
 from misentinel.audit.packing import packed, unpacked
 from misentinel.auditlog.model import (
+    CONTEXTS,
     MAX_CONTEXT_BYTES,
     TRANSACTION_RECORDS,
     Entry,
@@ -29,15 +30,18 @@ from misentinel.auditlog.model import (
     marks_of,
     record_keys,
 )
+from misentinel.errors import Unavailable
 from misentinel.tenancy import Suffix, TenantModel, bind, connection
 
 BATCH_GET = 100
 """Items in one BatchGetItem."""
 
 BATCH_ATTEMPTS = 6
-"""How often what DynamoDB leaves unprocessed is sent again before giving up."""
+"""How often what DynamoDB leaves unprocessed, or does not show yet, is asked for again before giving up."""
 
 _HEAD_KEYS = ("head", "head")
+
+type _Key = tuple[str, str]
 
 
 class LogModel(TenantModel):
@@ -112,10 +116,6 @@ class LogContexts(LogModel):
 
     contexts = BinaryAttribute(legacy_encoding=False)
     expires_at = NumberAttribute()
-
-
-class UnprocessedError(RuntimeError):
-    """DynamoDB left items of a batch unprocessed, again and again."""
 
 
 class NotAppendedError(RuntimeError):
@@ -252,12 +252,18 @@ class Log:
         return self.read(indexes, ())[0]
 
     def read(self, indexes: Iterable[int], contexts_at: Iterable[int]) -> tuple[dict[int, Entry], dict[int, str]]:
-        """The records in these places and the contexts kept together, by place: a consistent read per 100."""
-        keys = [record_keys(index) for index in indexes] + [contexts_keys(first) for first in contexts_at]
+        """The records in these places and the contexts kept together, by place: a consistent read per 100.
+
+        Raises
+        ------
+        Unavailable
+            Not all of them could be read, however often they were asked for.
+        """
+        keys = [*map(record_keys, indexes), *map(contexts_keys, contexts_at)]
         entries: dict[int, Entry] = {}
         contexts: dict[int, str] = {}
-        for raw in self._batch_get([dict(zip(("pk", "sk"), each, strict=True)) for each in keys]):
-            if raw["sk"]["S"] != "contexts":
+        for raw in self._batch_get(keys):
+            if _key(raw)[1] != CONTEXTS:
                 entry = _entry(self._records.from_raw_data(raw))
                 entries[entry.index] = entry
                 continue
@@ -302,17 +308,37 @@ class Log:
         )
         return item
 
-    def _batch_get(self, keys: list[dict[str, str]]) -> list[dict[str, Any]]:
-        table, found = self._records.Meta.table_name, list[dict[str, Any]]()
-
-        def read(portion: list[Any]) -> list[Any]:
-            answer = connection().batch_get_item(table, portion, consistent_read=True)
-            found.extend(answer["Responses"].get(table, ()))
-            return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ()))
-
+    def _batch_get(self, keys: Iterable[_Key]) -> Iterator[dict[str, Any]]:
+        """The items under these keys; of contexts those that are still kept."""
         for portion in batched(keys, BATCH_GET, strict=False):
-            _send_until_done(list(portion), read)
-        return found
+            left = list(portion)
+            for attempt in range(BATCH_ATTEMPTS):
+                if attempt:
+                    time.sleep(clock.jitter(0.05 * 2**attempt))
+                items, left = self._batch_get_once(left)
+                yield from items
+                if not left:
+                    break
+            else:
+                raise Unavailable
+
+    def _batch_get_once(self, keys: Sequence[_Key]) -> tuple[list[dict[str, Any]], list[_Key]]:
+        """What one BatchGetItem gives, and the keys to be asked for again.
+
+        These are what DynamoDB left unprocessed, and records that are not there yet: what one transaction wrote may be
+        seen item by item, and what led here may be seen first.
+        """
+        table = self._records.Meta.table_name
+        asked = [{"pk": pk, "sk": sk} for pk, sk in keys]
+        answer = connection().batch_get_item(table, asked, consistent_read=True)
+        found = list(answer["Responses"].get(table, ()))
+        there = {_key(each) for each in found}
+        unprocessed = {_key(each) for each in answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())}
+        return found, [key for key in keys if key not in there and (key in unprocessed or key[1] != CONTEXTS)]
+
+
+def _key(raw: Mapping[str, Any]) -> _Key:
+    return raw["pk"]["S"], raw["sk"]["S"]
 
 
 def _entry(item: LogRecord) -> Entry:
@@ -336,14 +362,3 @@ def _contexts(item: LogContexts) -> dict[int, str]:
         for place, each in enumerate(kept)
         if each
     }
-
-
-def _send_until_done(items: list[Any], send: Callable[[list[Any]], list[Any]]) -> None:
-    """Send items, then what the service left unprocessed, waiting longer each time (AWS: exponential backoff)."""
-    for attempt in range(BATCH_ATTEMPTS):
-        items = send(items)
-        if not items:
-            return
-        time.sleep(clock.jitter(0.05 * 2**attempt))
-    message = f"{len(items)} items of a batch stay unprocessed"
-    raise UnprocessedError(message)
