@@ -1,5 +1,7 @@
 """Somebody of a workspace at the people's door."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +11,7 @@ from house import House, Reply
 from misentinel import clock
 from misentinel.access import Permission, Role, Session
 from misentinel.access.store import member_key, session_key
-from misentinel.tenancy import Suffix, acting_as, bind, table_name
+from misentinel.tenancy import Suffix, acting_as, aws, bind, table_name
 
 
 @dataclass
@@ -57,3 +59,20 @@ class Desk:
             found.permissions = [each.value for each in permissions]
             found.save()
         return Desk(self.home, self.tenant, token, self.door)
+
+
+@contextmanager
+def between(act: Callable[[], Reply]) -> Iterator[None]:
+    """Let something succeed after the next request read and before it commits."""
+    events = aws("dynamodb").meta.events
+    answers: list[int] = []
+
+    def step_in(params: dict[str, Any], **_: Any) -> None:
+        if "-inbox" in str(params["body"]) and not answers:
+            answers.append(0)
+            answers[0] = act().status
+
+    events.register("before-call.dynamodb.TransactWriteItems", step_in)
+    yield
+    events.unregister("before-call.dynamodb.TransactWriteItems", step_in)
+    assert answers == [200]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import ocsf
-from desk import Desk
+from desk import Desk, between
 
 from misentinel import clock
 
@@ -148,3 +148,29 @@ def test_a_merged_persons_events_are_read_with_the_survivors(desk: Desk) -> None
     assert [each["id"] for each in read(desk, ada, limit=1)] == expected
     assert desk.ask("GET", f"/v1/people/{bo}/events").status == 404
     assert desk.ask("GET", f"/v1/people/{ada}").json["last_seen_at"] == "2026-11-06T00:00:00.000Z"
+
+
+def test_after_a_merge_an_event_is_still_added_once(desk: Desk) -> None:
+    ada, bo, cy = (desk.add(name=name)["id"] for name in ("Ada", "Bo", "Cy"))
+    for person in (ada, bo, cy):
+        add(desk, person, {"id": f"of-{person}", "name": "seen"})
+    for survivor, other in ((bo, cy), (ada, bo)):
+        assert desk.ask("POST", f"/v1/people/{survivor}/merge", {"from": other}).status == 200
+    again = {"events": [{"id": f"of-{person}", "name": "seen"} for person in (ada, bo, cy)]}
+    assert add(desk, ada, again) == {"added": [], "known": [f"of-{person}" for person in (ada, bo, cy)]}
+    assert desk.ask("POST", f"/v1/people/{bo}/events", {"id": f"of-{bo}", "name": "seen"}).status == 404
+    again["events"].append({"id": "new", "name": "seen"})
+    with desk.home.counted() as calls:
+        assert add(desk, ada, again)["added"] == ["new"]
+    assert calls == ["dynamodb:GetItem", *["dynamodb:BatchGetItem"] * 2, "dynamodb:TransactWriteItems"]
+    assert len(read(desk, ada)) == 4
+
+
+def test_an_event_that_a_merge_brings_at_the_same_moment_is_added_once(desk: Desk) -> None:
+    ada, bo = desk.add(name="Ada")["id"], desk.add(name="Bo")["id"]
+    event = {"id": "e-1", "name": "seen"}
+    add(desk, bo, event)
+    with between(lambda: desk.ask("POST", f"/v1/people/{ada}/merge", {"from": bo})):
+        assert desk.ask("POST", f"/v1/people/{ada}/events", event).status == 409
+    assert add(desk, ada, event) == {"added": [], "known": ["e-1"]}
+    assert [each["id"] for each in read(desk, ada)] == ["e-1"]

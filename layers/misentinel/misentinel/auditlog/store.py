@@ -329,7 +329,7 @@ class Log:
         seen item by item, and what led here may be seen first.
         """
         table = self._records.Meta.table_name
-        asked = [{"pk": pk, "sk": sk} for pk, sk in keys]
+        asked: list[Any] = [{"pk": pk, "sk": sk} for pk, sk in keys]
         answer = connection().batch_get_item(table, asked, consistent_read=True)
         found = list(answer["Responses"].get(table, ()))
         there = {_key(each) for each in found}

@@ -1,7 +1,7 @@
 """Events of people in ``-data``: added once each, read the newest first, over all partitions that a person owns."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import batched
@@ -56,6 +56,8 @@ class Events:
     def add(self, person_id: str, sent: NewEvent | NewEvents) -> AddedEvents:
         """Add those events whose ids are not known yet; the person's ``last_seen_at`` moves forward with them.
 
+        Ids are known that were sent for the person, or for whoever was merged into it.
+
         More than one transaction holds are added in transactions of their own, each with its record, before the
         request's: if the request fails after that, sending it again adds the rest.
 
@@ -65,16 +67,17 @@ class Events:
             No such person here.
         Invalid
             An event's properties are too large.
+        Conflict
+            The person is merged with somebody, or deleted, at the same moment.
         """
         events = self._new(sent.events if isinstance(sent, NewEvents) else [sent])
-        keys = {(person_key(person_id), f"event#{event.id}") for event in events}
-        found = {
-            item.sk: item for item in self._people.items.batch_get([*keys, _keys(person_id)], consistent_read=True)
-        }
+        keys = {f"event#{event.id}" for event in events}
+        found = self._found([person_id], {PERSON, *keys})
         if PERSON not in found:
             raise NotFound("person")
         person = profile_of(found[PERSON])
-        fresh = list({each.id: each for each in reversed(events) if f"event#{each.id}" not in found}.values())[::-1]
+        known = found.keys() | self._found(person.partitions, keys).keys()
+        fresh = list({each.id: each for each in reversed(events) if f"event#{each.id}" not in known}.values())[::-1]
         added = {each.id for each in fresh}
         unit().touch("person", person_id)
         before, last = fresh[:-IN_REQUEST], fresh[-IN_REQUEST:]
@@ -96,6 +99,12 @@ class Events:
             added=[each.id for each in fresh],
             known=list(dict.fromkeys(each.id for each in events if each.id not in added)),
         )
+
+    def _found(self, people: Iterable[str], keys: set[str]) -> dict[str, PersonItem]:
+        """What lies in people's partitions under these sort keys; a hundred with each consistent read."""
+        wanted = [(person_key(person), key) for person in people for key in keys]
+        found = self._people.items.batch_get(wanted, consistent_read=True) if wanted else ()
+        return {item.sk: item for item in found}
 
     def page(self, person_id: str, limit: int, cursor: str | None) -> Page[Event]:
         """A page of a person's events, the newest first.
@@ -171,25 +180,28 @@ class Events:
         return replace(person, last_seen_at=max(latest, person.last_seen_at or ""))
 
     def _move(self, person: Profile, latest: str, number: int) -> None:
-        """Count what was added, and move ``last_seen_at`` forward; where it is later by now, it stays."""
-        item = bind(PersonItem, self._tenant)(*_keys(person.id))
+        """Count what was added, and move ``last_seen_at`` forward; where it is later by now, it stays.
+
+        Who was merged into the person since it was read may have brought the same events.
+        """
+        item = bind(PersonItem, self._tenant)(person_key(person.id), PERSON)
         count = PersonItem.additions.add(number)
-        there = PersonItem.pk.exists()
+        others = PersonItem.partitions
+        there = PersonItem.pk.exists() & (
+            others == list(person.partitions) if person.partitions else others.does_not_exist()
+        )
+        otherwise = Conflict("This person was merged or deleted just now; send it again.")
         if latest <= (person.last_seen_at or ""):
-            unit().update(item, [count], condition=there, otherwise=NotFound("person"))
+            unit().update(item, [count], condition=there, otherwise=otherwise)
             return
         behind = PersonItem.last_seen_at.does_not_exist() | (PersonItem.last_seen_at < latest)
         unit().update(
             item,
             [count, PersonItem.last_seen_at.set(latest)],
             condition=there & behind,
-            otherwise=NotFound("person"),
+            otherwise=otherwise,
             instead=([count], there),
         )
-
-
-def _keys(person: str) -> tuple[str, str]:
-    return person_key(person), PERSON
 
 
 def _order(item: EventItem) -> tuple[str, str]:
