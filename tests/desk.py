@@ -41,10 +41,12 @@ class Desk:
         assert answer.status == 200, answer.text
 
     def items(self, prefix: str = "") -> list[dict[str, Any]]:
-        """Items of ``-data`` whose partition begins so; sessions are left out."""
+        """Items of ``-data`` whose partition begins so; members and their sessions are left out."""
         pages = self.home.aws("dynamodb").get_paginator("scan").paginate(TableName=table_name(self.tenant, Suffix.DATA))
         found = [item for page in pages for item in page["Items"]]
-        return [item for item in found if item["pk"]["S"].startswith(prefix) and item["sk"]["S"][:8] != "session#"]
+        return [
+            item for item in found if item["pk"]["S"].startswith(prefix) and not item["pk"]["S"].startswith("member#")
+        ]
 
     def as_role(self, role: Role) -> "Desk":
         """A colleague with another role."""

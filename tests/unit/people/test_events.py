@@ -6,6 +6,7 @@ import ocsf
 from desk import Desk, between
 
 from misentinel import clock
+from misentinel.access import Role
 
 
 def add(desk: Desk, person: str, body: Any, **more: Any) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def test_events_are_added_once_each_and_read_newest_first(desk: Desk) -> None:
         {**first, "time": "2026-11-01T11:00:00.000Z"},
     ]
     assert read(desk, ada, limit=1) == read(desk, ada)
+    assert desk.ask("GET", f"/v1/people/{ada}/events", query={"limit": ["2"]}).json["next_cursor"] is None
 
 
 def test_last_seen_moves_forward_only_and_leaves_the_etag(desk: Desk) -> None:
@@ -100,6 +102,14 @@ def test_events_without_ids_are_added_once_with_an_idempotency_key(desk: Desk) -
     add(desk, ada, {"name": "c"})
     add(desk, ada, {"name": "c"})
     assert len(read(desk, ada)) == 4
+
+
+def test_the_same_key_of_a_colleague_is_another_event(desk: Desk) -> None:
+    ada = desk.add(name="Ada")["id"]
+    for who in (desk, desk.as_role(Role.OWNER)):
+        said = add(who, ada, {"name": "called"}, headers={"Idempotency-Key": "k"})
+        assert len(said["added"]) == 1
+    assert len(read(desk, ada)) == 2
 
 
 def test_wrong_events_are_refused_and_none_is_kept(desk: Desk) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from desk import Desk
+from desk import Desk, between
+from house import Reply
 
 from misentinel import clock
 from misentinel.api.request import Request, reset_current, set_current
@@ -106,3 +107,47 @@ def test_last_seen_is_the_latest_of_events_at_one_moment(desk: Desk) -> None:
     assert times
     assert desk.ask("GET", f"/v1/people/{ada}").json["last_seen_at"] == max(times)
     assert len(desk.items(f"person#{ada}")) == len(times) + 1
+
+
+def test_what_was_changed_since_it_was_read_is_not_changed_nor_deleted(desk: Desk) -> None:
+    ada, bo = desk.add(name="Ada"), desk.add(name="Bo")["id"]
+    path = f"/v1/people/{ada['id']}"
+    attempts: list[tuple[str, str, dict[str, str] | None]] = [
+        ("PATCH", path, {"email": "ada@x.example"}),
+        ("DELETE", path, None),
+        ("POST", f"{path}/merge", {"from": bo}),
+        ("POST", f"/v1/people/{bo}/merge", {"from": ada["id"]}),
+    ]
+    names = iter(range(100))
+
+    def rename() -> Reply:
+        return desk.ask("PATCH", path, {"name": f"Ada {next(names)}"})
+
+    for method, where, body in attempts:
+        with between(rename):
+            assert desk.ask(method, where, body).status == 409, method
+        etag = desk.ask("GET", where.removesuffix("/merge")).headers["ETag"]
+        if path in where:
+            with between(rename):
+                assert desk.ask(method, where, body, headers={"If-Match": etag}).status == 412, method
+    assert desk.ask("GET", path).json["email"] is None
+    assert desk.ask("GET", f"/v1/people/{bo}").status == 200
+
+
+def test_a_merge_does_not_set_back_when_somebody_was_seen(desk: Desk) -> None:
+    ada, bo = desk.add(name="Ada")["id"], desk.add(name="Bo")["id"]
+    seen = {n: {"name": "seen", "time": f"2026-11-0{n}T00:00:00.000Z"} for n in (1, 2, 3)}
+    desk.ask("POST", f"/v1/people/{ada}/events", seen[1])
+    desk.ask("POST", f"/v1/people/{bo}/events", seen[2])
+    with between(lambda: desk.ask("POST", f"/v1/people/{ada}/events", seen[3])):
+        assert desk.ask("POST", f"/v1/people/{ada}/merge", {"from": bo}).status == 409
+    assert desk.ask("POST", f"/v1/people/{ada}/merge", {"from": bo}).status == 200
+    assert desk.ask("GET", f"/v1/people/{ada}").json["last_seen_at"] == seen[3]["time"]
+
+
+def test_of_two_who_send_the_same_event_the_first_is_kept(desk: Desk) -> None:
+    path = f"/v1/people/{desk.add(name='Ada')['id']}/events"
+    with between(lambda: desk.ask("POST", path, {"id": "e-1", "name": "first"})):
+        assert desk.ask("POST", path, {"id": "e-1", "name": "second"}).status == 409
+    assert desk.ask("POST", path, {"id": "e-1", "name": "second"}).json["known"] == ["e-1"]
+    assert [each["name"] for each in desk.ask("GET", path).json["items"]] == ["first"]

@@ -11,7 +11,7 @@ from misentinel.jobs.running import run
 from misentinel.people.removal import deletion_portion
 from misentinel.tenancy import acting_as
 
-BOTH = {"Ada", "ada@x.example", "Bo", "bo@x.example"}
+BOTH = {"Ada Lovelace", "ada@x.example", "Bo Diddley"}
 
 
 def work_off(desk: Desk, job: str) -> Status:
@@ -56,9 +56,9 @@ def test_of_a_person_with_many_events_nothing_is_left(desk: Desk) -> None:
 
 
 def test_what_was_kept_of_the_answers_goes_too(desk: Desk) -> None:
-    body = {"email": "ada@x.example", "name": "Ada"}
+    body = {"email": "ada@x.example", "name": "Ada Lovelace"}
     ada = desk.ask("POST", "/v1/people", body, headers={"Idempotency-Key": "k"}).json["id"]
-    bo = desk.add(name="Bo")["id"]
+    bo = desk.add(name="Bo Diddley")["id"]
     desk.ask("POST", f"/v1/people/{bo}/merge", {"from": ada}, headers={"Idempotency-Key": "k"})
     assert desk.ask("DELETE", f"/v1/people/{bo}").json["status"] == "done"
     left = repr(desk.items())
@@ -90,6 +90,15 @@ def test_a_merge_keeps_what_the_survivor_has_and_takes_what_it_lacks(desk: Desk)
     for where in (("tag", "beta"), ("attributes.seats", 2)):
         body = {"where": {"field": where[0], "op": "eq", "value": where[1]}}
         assert [each["id"] for each in desk.ask("POST", "/v1/people/search", body).json["items"]] == [ada]
+
+
+def test_a_merge_is_on_record_with_both_and_what_became_of_whom(desk: Desk) -> None:
+    ada, bo = desk.add(name="Ada")["id"], desk.add(name="Bo", email="bo@x.example", tags=["vip"])["id"]
+    merge(desk, ada, bo)
+    assert desk.home.records(desk.tenant)[-1]["resources"] == [
+        {"type": "person", "uid": ada, "data": {"fields": ["email", "tags", "partitions"]}},
+        {"type": "person", "uid": bo},
+    ]
 
 
 def test_what_cannot_be_merged_is_refused_and_nothing_changes(desk: Desk) -> None:
