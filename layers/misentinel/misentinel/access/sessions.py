@@ -4,19 +4,13 @@ from dataclasses import dataclass
 
 from misentinel import clock
 from misentinel.access.model import Role, permissions_of
-from misentinel.access.store import Member, Session, member_key
+from misentinel.access.store import ACTIVE, MEMBER, Member, Session, member_key
 from misentinel.audit import unit
 from misentinel.errors import Conflict, InvalidCredentials
 from misentinel.tenancy import bind, connection
 
-ACTIVE = "active"
-"""A member's status while sessions may be opened."""
-
 MAX_SESSIONS = 20
 """A member's sessions at most; one more ends the oldest."""
-
-MEMBER = "member"
-"""The sort key of the member's own item."""
 
 
 @dataclass(frozen=True, slots=True)

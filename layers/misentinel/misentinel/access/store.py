@@ -11,6 +11,12 @@ from misentinel.access.tokens import Claims
 from misentinel.errors import Unauthenticated
 from misentinel.tenancy import DataModel, bind
 
+ACTIVE = "active"
+"""A member's status while sessions may be opened, and jobs of the member run."""
+
+MEMBER = "member"
+"""The sort key of the member's own item."""
+
 
 def member_key(member: str) -> str:
     """The partition of a member and of all the member's sessions."""
@@ -56,6 +62,15 @@ class Session(DataModel):
     address_hash = UnicodeAttribute(null=True)
     user_agent = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
+
+
+def find_member(tenant: str, uid: str) -> Member | None:
+    """One member, by one consistent read."""
+    try:
+        member: Member = bind(Member, tenant).get(member_key(uid), MEMBER, consistent_read=True)
+    except DoesNotExist:
+        return None
+    return member
 
 
 def find_caller(claims: Claims) -> Caller:

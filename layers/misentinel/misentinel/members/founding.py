@@ -1,10 +1,10 @@
 """The first member of a workspace: its owner, made by provisioning."""
 
 from misentinel import clock
-from misentinel.access import Member, Role
+from misentinel.access import Member, Role, find_member
 from misentinel.audit import Actor, unit_of_work
 from misentinel.members.model import MemberStatus
-from misentinel.members.store import EmailClaim, Owners, email_claim, find_member, new_member, owners
+from misentinel.members.store import EmailClaim, Owners, email_claim, new_member, owners
 from misentinel.tenancy import acting_as
 
 

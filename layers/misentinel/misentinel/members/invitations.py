@@ -1,12 +1,12 @@
 """Accepting an invitation: the invited member chooses a password and becomes active."""
 
 from misentinel import clock
-from misentinel.access import Member, Role
+from misentinel.access import Member, Role, find_member
 from misentinel.audit import Actor, unit
 from misentinel.errors import Conflict, NotFound
 from misentinel.members.model import Acceptance, Accepted, MemberStatus
 from misentinel.members.service import token_hash
-from misentinel.members.store import Invitation, Owners, find_invitation, find_member, owners
+from misentinel.members.store import Invitation, Owners, find_invitation, owners
 from misentinel.signin import passwords
 from misentinel.signin.accounts import open_login
 from misentinel.signin.limits import ADDRESS_INVITATIONS

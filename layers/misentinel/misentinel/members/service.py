@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from misentinel import clock
-from misentinel.access import Caller, Member, Role
+from misentinel.access import Caller, Member, Role, find_member
 from misentinel.access.sessions import Household, end_sessions, household, regrant_sessions
 from misentinel.api import Cursor, Page, caller, etag_of, if_match
 from misentinel.audit import unit
@@ -23,7 +23,6 @@ from misentinel.members.store import (
     Owners,
     departure,
     email_claim,
-    find_member,
     invitation,
     new_member,
     owners,

@@ -7,8 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from misentinel import clock
 from misentinel.access import Member
-from misentinel.access.sessions import MEMBER
-from misentinel.access.store import member_key
+from misentinel.access.store import MEMBER, member_key
 from misentinel.tenancy import DataModel, bind, keyed_hash
 
 CHANGE_KEPT_SECONDS = 90 * 24 * 3600
@@ -106,15 +105,6 @@ def owners(tenant: str, active: int = 0) -> Owners:
     """The item that counts the active owners."""
     item: Owners = bind(Owners, tenant)("workspace", "owners", active=active)
     return item
-
-
-def find_member(tenant: str, uid: str) -> Member | None:
-    """One member, by one consistent read."""
-    try:
-        member: Member = bind(Member, tenant).get(member_key(uid), MEMBER, consistent_read=True)
-    except DoesNotExist:
-        return None
-    return member
 
 
 def page_of_members(

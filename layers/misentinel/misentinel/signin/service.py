@@ -8,8 +8,8 @@ from pynamodb.exceptions import DoesNotExist
 
 from misentinel import clock
 from misentinel.access import Caller, Role, Session, permissions_of
-from misentinel.access.sessions import ACTIVE, Household, household, open_session
-from misentinel.access.store import member_key, session_key
+from misentinel.access.sessions import Household, household, open_session
+from misentinel.access.store import ACTIVE, member_key, session_key
 from misentinel.access.tokens import LIFETIME
 from misentinel.audit import Actor, unit, unit_of_work
 from misentinel.errors import InvalidCredentials, NotFound, Unauthenticated
