@@ -71,6 +71,9 @@ def _unwatched(stack: Stack) -> str:
         dynamodb.create_table(**definition)
     row = {"tenant_id": {"S": tenant}, "created_at": {"S": clock.rfc3339(clock.now())}, "status": {"S": "failed"}}
     dynamodb.put_item(TableName=f"{PREFIX}-tenants", Item=row)
+    names = {"role": "owner", "status": "active", "id": "m-1", "created_at": clock.rfc3339(clock.now())}
+    member = {name: {"S": text} for name, text in {"pk": "member#m-1", "sk": "member", **names}.items()}
+    dynamodb.put_item(TableName=table(tenant, "data"), Item={**member, "version": {"N": "1"}})
     return tenant
 
 

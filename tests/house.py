@@ -25,6 +25,7 @@ from misentinel.audit.model import MAX_RECORD_BYTES
 from misentinel.audit.packing import unpacked
 from misentinel.errors import TooManyRequests
 from misentinel.limits import shares
+from misentinel.members.store import new_member
 from misentinel.settings import REGION, settings
 from misentinel.tenancy import (
     PLATFORM,
@@ -93,9 +94,16 @@ class House:
             Registry().set_step(tenant, step)
         return tenant
 
+    def employ(self, tenant: str, member: str, role: Role = Role.OWNER, status: str = "active") -> None:
+        """A member with this role, from now on."""
+        email, since = f"{member}@{tenant}.example", clock.rfc3339(clock.now())
+        with acting_as(tenant):
+            new_member(tenant, uid=member, email=email, role=role.value, status=status, created_at=since).save()
+
     def signed_in(self, tenant: str, role: Role = Role.OWNER, member: str = "", session: str = "") -> str:
-        """An access token of a session with this role."""
+        """An access token of a session of a member who has this role."""
         member, session = member or clock.uuid7(), session or clock.uuid7()
+        self.employ(tenant, member, role)
         with acting_as(tenant):
             bind(Session, tenant)(
                 member_key(member),

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from doors import door
 from house import House, LambdaContext, Reply
+
+from misentinel import clock
+from misentinel.access import Role
 
 TURN_MS = 120_000
 
@@ -37,6 +40,11 @@ class Office:
         query: dict[str, list[str]] | None = None,
     ) -> Reply:
         return self.home.ask(door(function), method, path, token=token or self.token, body=body, query=query)
+
+    def colleague(self, role: Role) -> tuple[str, "Office"]:
+        """Somebody else of the workspace: the member's id, and what the office is for that member."""
+        member = clock.uuid7()
+        return member, replace(self, token=self.home.signed_in(self.tenant, role, member))
 
     def attribute(self, name: str, kind: str, **more: Any) -> None:
         body = {"type": kind, "description": name, **more}

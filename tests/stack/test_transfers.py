@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 from deployed import function_role, items, root, settle, table
 from transferring import Transfers, fetch, send
 
-from local.client import Client
+from local.client import Client, call
 from local.stack import Stack
 
 HEADER = "external_id,email,name,tags\n"
@@ -119,6 +120,25 @@ def test_a_cancelled_import_stops(stack: Stack, transfers: Transfers) -> None:
     settle(stack, transfers.client.tenant)
     assert len(people(stack, transfers.client.tenant)) == found["progress"]["created"]
     assert transfers.seen(job) == found
+
+
+def test_an_import_of_a_member_who_is_removed_stops(stack: Stack, transfers: Transfers) -> None:
+    owner, password = transfers.client, secrets.token_urlsafe(18)
+    email = f"mate@{owner.workspace}.example"
+    invited = owner.post("/v1/members", {"email": email, "role": "marketer"}).json
+    body = {"workspace": owner.workspace, "invitation": invited["invitation"], "password": password}
+    assert call(stack.api, "POST", "/v1/invitations/accept", json=body).status == 200
+    mate = Transfers(stack, Client(stack.api, owner.workspace, email, password, tenant=owner.tenant))
+    job = mate.started(content(8_000))
+    mate.reached(job, 1)
+    assert owner.delete(f"/v1/members/{invited['member']['id']}").status == 204
+    found = transfers.over(job)
+    assert (found["status"], found["error"]) == ("failed", "no-longer-permitted")
+    assert 0 < found["progress"]["created"] < 8_000
+    portions = [each for each in settle(stack, owner.tenant) if each["api"]["operation"] == "people.import"]
+    assert (portions[-1]["status"], portions[-1]["status_code"]) == ("Failure", "no-longer-permitted")
+    assert len(people(stack, owner.tenant)) == found["progress"]["created"]
+    assert transfers.client.get(f"/v1/imports/{job}/report").status == 409
 
 
 def test_what_is_exported_is_everybody_and_comes_back_the_same(stack: Stack, transfers: Transfers) -> None:

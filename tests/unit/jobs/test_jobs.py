@@ -26,7 +26,10 @@ EVENTS = Path(__file__).parents[3] / "events"
 
 @pytest.fixture
 def tenant(home: House) -> str:
-    return home.tenant()
+    tenant = home.tenant()
+    for member in ("member", "another"):
+        home.employ(tenant, member)
+    return tenant
 
 
 def who(tenant: str, role: Role = Role.OWNER) -> Caller:
@@ -269,7 +272,8 @@ def test_jobs_are_listed_the_newest_first_over_months_and_pages(home: House) -> 
 
 def test_a_job_is_forgotten_in_the_end(home: House, tenant: str) -> None:
     begun(tenant)
-    (item,) = home.aws("dynamodb").scan(TableName=f"ms-local-{tenant}-data")["Items"]
+    items = home.aws("dynamodb").scan(TableName=f"ms-local-{tenant}-data")["Items"]
+    (item,) = (each for each in items if each["sk"]["S"] == "job")
     assert 89 < (int(item["expires_at"]["N"]) - clock.epoch()) / 86_400 <= 90
 
 
@@ -293,3 +297,91 @@ def _served(body: Any, _: str) -> list[str]:
     message = {**sample, "messageId": "1", "body": json.dumps(body)}
     answer = serve({"Records": [message]}, LambdaContext(remaining_ms=120_000), {Kind.DELETION: counting(2)})
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def never(_: Job) -> Any:
+    """A task that must not be begun."""
+    message = "the member may not do this any more"
+    raise AssertionError(message)
+
+
+REFUSED = [(Role.OWNER, "removed"), (Role.OWNER, "invited"), (Role.SUPPORT, "active"), (Role.BILLING, "active")]
+
+
+@pytest.mark.parametrize("kind", [Kind.IMPORT, Kind.EXPORT])
+@pytest.mark.parametrize(("role", "status"), REFUSED)
+def test_a_job_ends_before_its_next_portion_when_its_member_may_not_ask_for_it_any_more(
+    home: House, tenant: str, kind: Kind, role: Role, status: str
+) -> None:
+    job = begun(tenant, kind, plan={"secret": "who it is about"})
+    assert not run(tenant, job.id, {kind: counting(9)}, until_ms=clock.epoch_ms())
+    home.employ(tenant, "member", role, status)
+    assert run(tenant, job.id, {kind: never}, until_ms=SOON)
+    over = found(tenant, job)
+    assert (over.status, over.error, over.counts, over.plan) == (Status.FAILED, "no-longer-permitted", {}, {})
+    assert over.finished_at
+    last = home.records(tenant)[-1]
+    assert (last["status"], last["status_code"]) == ("Failure", "no-longer-permitted")
+    assert (last["api"]["operation"], last["actor"]["user"]["uid"]) == (ACTIONS[kind], "member")
+    assert {"type": "job", "uid": job.id} in last["resources"]
+
+
+def test_a_job_of_somebody_who_is_no_member_ends(tenant: str) -> None:
+    with unit_of_work(tenant, "people.import", actor=Actor(member="stranger")):
+        job = begin(Kind.IMPORT)
+    assert run(tenant, job.id, {Kind.IMPORT: never}, until_ms=SOON)
+    assert found(tenant, job).error == "no-longer-permitted"
+
+
+@pytest.mark.parametrize(("kind", "role"), [(Kind.IMPORT, Role.MARKETER), (Kind.EXPORT, Role.ANALYST)])
+def test_a_job_goes_on_when_its_member_has_another_role_that_may_ask_for_it(
+    home: House, tenant: str, kind: Kind, role: Role
+) -> None:
+    job = begun(tenant, kind)
+    home.employ(tenant, "member", role)
+    assert run(tenant, job.id, {kind: counting(2)}, until_ms=SOON)
+    assert (found(tenant, job).status, found(tenant, job).counts) == (Status.DONE, {"rows": 2})
+
+
+@pytest.mark.parametrize(("contact", "status"), [(True, Status.FAILED), (False, Status.DONE)])
+def test_an_export_of_who_people_are_ends_when_its_member_may_not_see_that_any_more(
+    home: House,
+    tenant: str,
+    contact: bool,  # noqa: FBT001 - a parameter of the test
+    status: Status,
+) -> None:
+    job = begun(tenant, Kind.EXPORT, about={"contact": contact})
+    home.employ(tenant, "member", Role.ANALYST)
+    assert run(tenant, job.id, {Kind.EXPORT: counting(1)}, until_ms=SOON)
+    assert found(tenant, job).status is status
+
+
+@pytest.mark.parametrize(("role", "status"), REFUSED)
+def test_a_deletion_goes_on_to_its_end_whatever_becomes_of_its_member(
+    home: House, tenant: str, role: Role, status: str
+) -> None:
+    job = begun(tenant)
+    home.employ(tenant, "member", role, status)
+    assert run(tenant, job.id, {Kind.DELETION: counting(2)}, until_ms=SOON)
+    assert found(tenant, job).status is Status.DONE
+
+
+def test_in_a_turn_the_member_is_looked_up_once_for_ten_seconds(home: House, tenant: str) -> None:
+    job = begun(tenant, Kind.IMPORT)
+    began = clock.now()
+
+    def task(_: Job) -> Any:
+        def portion(job: Job) -> Step:
+            if job.step == 0:
+                home.employ(tenant, "member", status="removed")
+            now.tick(4)
+            return Step({}, {"rows": 1}, done=job.step == 8)
+
+        return portion
+
+    with clock.at(began) as now, home.counted() as calls:
+        assert run(tenant, job.id, {Kind.IMPORT: task}, until_ms=SOON)
+        assert (clock.now() - began).total_seconds() == 12
+    over = found(tenant, job)
+    assert (over.error, over.counts) == ("no-longer-permitted", {"rows": 3})
+    assert calls.count("dynamodb:GetItem") == 3  # the job, and the member twice

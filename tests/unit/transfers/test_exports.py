@@ -183,3 +183,16 @@ def test_a_cancelled_export_has_no_file(full: Office) -> None:
     full.work()
     assert full.files(made) == set()
     assert full.ask("GET", f"/v1/exports/{made}/file").status == 409
+
+
+def test_an_export_of_who_people_are_ends_when_its_member_may_not_see_that_any_more(full: Office) -> None:
+    member, colleague = full.colleague(Role.MARKETER)
+    made = run(colleague)
+    changed = full.ask("PATCH", f"/v1/members/{member}", {"role": "analyst"}, function="members")
+    assert changed.status == 200, changed.text
+    full.work()
+    found = full.seen(made, "exports")
+    assert (found["status"], found["error"]) == ("failed", "no-longer-permitted")
+    assert full.files(made) == set()
+    assert full.ask("GET", f"/v1/exports/{made}/file").status == 409
+    assert full.records("people.export")[-1]["status_code"] == "no-longer-permitted"

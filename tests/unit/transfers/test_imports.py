@@ -7,6 +7,7 @@ from house import House
 from office import Killed, Office, at_call, die
 
 from misentinel.access import Role
+from misentinel.jobs import running
 from misentinel.transfers import importing
 
 HEADER = "external_id,email,name,tags\n"
@@ -256,6 +257,55 @@ def test_two_workers_at_one_import_do_nothing_twice(home: House) -> None:
         assert office.refused(job) == REFUSED
         done = [each for each in office.records("people.import") if each["status"] == "Success"]
         assert sum(each.get("count", 0) for each in done) == 25
+
+
+def test_an_import_stops_between_portions_once_its_member_is_removed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "KNOWN_MS", 0)
+    commits = [place for place, call in enumerate(calls_of_a_run(office.home), 1) if "TransactWrite" in call]
+    member, colleague = office.colleague(Role.MARKETER)
+    job = colleague.upload(MIXED)
+    colleague.start(job)
+
+    def remove() -> None:
+        assert office.ask("DELETE", f"/v1/members/{member}", function="members").status == 204
+
+    with at_call(office.home, commits[1], remove):
+        office.turn()
+    found = office.seen(job)
+    assert (found["status"], found["error"]) == ("failed", "no-longer-permitted")
+    assert 0 < found["progress"]["created"] < 20
+    assert len(office.people()) == found["progress"]["created"]
+    assert office.records("people.import")[-1]["status_code"] == "no-longer-permitted"
+    office.send(job)
+    office.work()
+    assert office.seen(job) == found
+    assert office.ask("GET", f"/v1/imports/{job}/report").status == 409
+
+
+@pytest.mark.parametrize(("role", "status"), [("support", "failed"), ("admin", "done")])
+def test_an_import_that_waits_for_the_worker_begins_if_its_member_may_import_then(
+    office: Office, role: str, status: str
+) -> None:
+    member, colleague = office.colleague(Role.MARKETER)
+    job = colleague.upload(MIXED)
+    colleague.start(job)
+    changed = office.ask("PATCH", f"/v1/members/{member}", {"role": role}, function="members")
+    assert changed.status == 200, changed.text
+    office.work()
+    assert office.seen(job)["status"] == status
+    assert len(office.people()) == (20 if status == "done" else 0)
+
+
+def test_an_import_goes_on_when_its_members_sessions_end(office: Office) -> None:
+    member, colleague = office.colleague(Role.MARKETER)
+    job = colleague.upload(MIXED)
+    colleague.start(job)
+    assert office.ask("DELETE", f"/v1/members/{member}/sessions", function="members").status == 204
+    assert colleague.ask("GET", f"/v1/imports/{job}").status == 401
+    office.work()
+    assert office.seen(job)["status"] == "done"
 
 
 def test_a_file_that_changes_meanwhile_ends_the_import(office: Office) -> None:

@@ -10,12 +10,13 @@ A portion adds its writes to the current unit of work, as many as there is room 
 own item is moved in the same transaction, on condition that it is where it was read: whoever comes second changes nothing.
 """
 
-from misentinel.jobs.model import ACTIONS, NEEDS, Counts, Job, JobView, Kind, Status, Step
+from misentinel.jobs.model import ACTIONS, NEEDS, NO_LONGER_PERMITTED, Counts, Job, JobView, Kind, Status, Step
 from misentinel.jobs.store import Jobs, begin, jobs_of_tenant
 
 __all__ = [
     "ACTIONS",
     "NEEDS",
+    "NO_LONGER_PERMITTED",
     "Counts",
     "Job",
     "JobView",

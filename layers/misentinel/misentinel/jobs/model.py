@@ -53,6 +53,10 @@ ACTIONS: Mapping[Kind, str] = {
 """The action that the records of a job's portions bear."""
 
 
+NO_LONGER_PERMITTED = "no-longer-permitted"
+"""The error of a job whose member was removed meanwhile, or may not ask for such a job any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What a portion did.
@@ -96,7 +100,11 @@ class JobView(Resource):
     )
     created_at: str = Field(description="When it was asked for (RFC 3339).", examples=["2026-11-23T13:30:00.000Z"])
     finished_at: str | None = Field(description="When it was over.", examples=["2026-11-23T13:31:10.000Z"])
-    error: str | None = Field(description="Why it failed, by a code.", examples=["file-changed"])
+    error: str | None = Field(
+        description="Why it failed, by a code: `file-changed` (the file is not the one that was there at the start), "
+        "`too-many-rows`, `no-longer-permitted` (the member who asked for it was removed, or may not do it any more).",
+        examples=["file-changed"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,12 @@ class Job:
     def path(self) -> str:
         """Where a client asks how far it is."""
         return f"/v1/jobs/{self.id}"
+
+    @property
+    def needs(self) -> frozenset[Permission]:
+        """What the member who asked for it must be permitted for as long as it runs."""
+        contact = self.kind is Kind.EXPORT and self.about.get("contact")
+        return frozenset({NEEDS[self.kind], *([Permission.PEOPLE_CONTACT] if contact else [])})
 
     @property
     def actor(self) -> Actor:

@@ -6,7 +6,7 @@ from misentinel.access import Caller
 from misentinel.api import caller
 from misentinel.audit import unit
 from misentinel.errors import Conflict, Invalid
-from misentinel.jobs import Job, Jobs, Kind, Status, begin
+from misentinel.jobs import NO_LONGER_PERMITTED, Job, Jobs, Kind, Status, begin
 from misentinel.people.declaring import declarations_of
 from misentinel.people.rows import Match, targets
 from misentinel.schema import JsonObject
@@ -94,11 +94,13 @@ class Imports:
         NotFound
             No such import here.
         Conflict
-            It is not over, or was cancelled.
+            It is not over, or was ended before its report was made.
         """
         job = self._jobs.get(job_id, self._caller, Kind.IMPORT)
         if job.status is Status.CANCELLED:
             raise Conflict("The import was cancelled: there is no report.")
+        if job.error == NO_LONGER_PERMITTED:
+            raise Conflict("The import was ended, for its member may not import any more: there is no report.")
         if not job.status.is_over:
             raise Conflict("The import is not over yet; ask again when its status is done or failed.")
         form = Format(job.about.get("report") or job.about["format"])
