@@ -89,6 +89,11 @@ def uuid7() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def made_at(uid: str) -> datetime:
+    """When a UUIDv7 was made: the milliseconds in it."""
+    return datetime.fromtimestamp(int(uid[:8] + uid[9:13], 16) / 1000, UTC)
+
+
 def token(nbytes: int = 32) -> str:
     """An unguessable URL-safe text of so many random bytes."""
     return secrets.token_urlsafe(nbytes)

@@ -385,3 +385,28 @@ def test_in_a_turn_the_member_is_looked_up_once_for_ten_seconds(home: House, ten
     over = found(tenant, job)
     assert (over.error, over.counts) == ("no-longer-permitted", {"rows": 3})
     assert calls.count("dynamodb:GetItem") == 3  # the job, and the member twice
+
+
+def test_a_job_says_when_it_last_moved(home: House) -> None:
+    with clock.at(datetime(2026, 11, 23, 12, tzinfo=UTC)) as now:
+        tenant = home.tenant()
+        home.employ(tenant, "member")
+        job = begun(tenant, Kind.IMPORT)
+        assert job.view().updated_at == job.created_at == "2026-11-23T12:00:00.000Z"
+        now.tick(90)
+        assert not run(tenant, job.id, {Kind.IMPORT: counting(2)}, until_ms=0)
+        assert found(tenant, job).view().updated_at == "2026-11-23T12:00:00.000Z"
+
+        def task(_: Job) -> Any:
+            def portion(_: Job) -> Step:
+                now.tick(1)
+                return Step({}, {"rows": 1})
+
+            return portion
+
+        run(tenant, job.id, {Kind.IMPORT: task}, until_ms=clock.epoch_ms() + 1_500)
+        assert found(tenant, job).view().updated_at == "2026-11-23T12:01:31.000Z"
+        now.tick(30)
+        cancel(tenant, job)
+        over = found(tenant, job).view()
+    assert over.updated_at == over.finished_at == "2026-11-23T12:02:02.000Z"

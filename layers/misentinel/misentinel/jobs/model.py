@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from misentinel import clock
 from misentinel.access import Permission
 from misentinel.audit import Actor
 from misentinel.schema import JsonObject, Resource
@@ -99,6 +100,10 @@ class JobView(Resource):
         description="The member who asked for it.", examples=["0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1c"]
     )
     created_at: str = Field(description="When it was asked for (RFC 3339).", examples=["2026-11-23T13:30:00.000Z"])
+    updated_at: str = Field(
+        description="When it last moved (RFC 3339). A running job moves every few seconds while it has its turn.",
+        examples=["2026-11-23T13:31:10.000Z"],
+    )
     finished_at: str | None = Field(description="When it was over.", examples=["2026-11-23T13:31:10.000Z"])
     error: str | None = Field(
         description="Why it failed, by a code: `file-changed` (the file is not the one that was there at the start), "
@@ -156,6 +161,11 @@ class Job:
         return frozenset({NEEDS[self.kind], *([Permission.PEOPLE_CONTACT] if contact else [])})
 
     @property
+    def updated_at(self) -> str:
+        """When it last moved: the unit of work that moved it began a little before it said when it was over."""
+        return max(self.created_at, clock.rfc3339(clock.made_at(self.moved_by)), self.finished_at)
+
+    @property
     def actor(self) -> Actor:
         """On whose behalf it runs."""
         return Actor(member=self.asked_by, session=self.session, is_mfa=True)
@@ -169,6 +179,7 @@ class Job:
             progress=dict(self.counts),
             created_by=self.created_by,
             created_at=self.created_at,
+            updated_at=self.updated_at,
             finished_at=self.finished_at or None,
             error=self.error or None,
         )
