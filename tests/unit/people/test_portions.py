@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import pytest
 from desk import Desk
 
 from misentinel.audit import JOB_WRITES, Actor, Unit, unit_of_work
+from misentinel.people import search
 from misentinel.people.declaring import declarations_of
 from misentinel.people.portions import (
     ROWS_A_PORTION,
@@ -83,6 +85,19 @@ def test_later_rows_of_one_person_apply_to_what_the_former_made_of_it(desk: Desk
     assert (ada["name"], ada["tags"], ada["email"]) == ("Ada L.", ["vip", "beta"], "ada@x.example")
 
 
+def test_a_portion_is_on_record_with_all_fields_of_all_whom_it_changed(desk: Desk) -> None:
+    bring_in(desk, Match.EXTERNAL_ID, {"external_id": "same", "name": "Ada"})
+    rows = [{"name": "Ada L."}, {"locale": "en"}, {"locale": "en"}]
+    bring_in(
+        desk,
+        Match.EXTERNAL_ID,
+        *({"external_id": "a", **each} for each in rows),
+        {"external_id": "same", "name": "Ada"},
+    )
+    touched = desk.home.records(desk.tenant)[-1]["resources"]
+    assert [each["data"]["fields"] for each in touched] == [["external_id", "name", "locale"]]
+
+
 def test_a_value_moves_from_row_to_row_in_one_portion(desk: Desk) -> None:
     first = desk.add(external_id="a", email="shared@x.example")["id"]
     said = bring_in(
@@ -119,6 +134,15 @@ def test_no_more_rows_are_taken_than_fit_and_none_is_lost(desk: Desk) -> None:
         taken += portion.taken
     assert len(everybody(desk)) == 60
     assert portion.taken < ROWS_A_PORTION
+
+
+def test_rows_that_write_more_than_they_say_are_taken_to_the_last_write_that_fits(desk: Desk) -> None:
+    for number in range(12):
+        desk.add(external_id=f"p-{number}", tags=list("abcdefg"))
+    rows = [{"external_id": f"p-{number}", "tags": "new"} for number in range(12)]  # nine writes each
+    assert JOB_WRITES == 10 * 9 + 8
+    assert bring_in(desk, Match.EXTERNAL_ID, *rows).taken == 10
+    assert [each["tags"] for each in everybody(desk)].count(["new"]) == 10
 
 
 def test_a_dry_run_finds_out_and_writes_nothing(desk: Desk) -> None:
@@ -204,6 +228,15 @@ def test_a_walk_visits_everybody_and_goes_on_where_it_was(desk: Desk) -> None:
             if resume is None:
                 break
     assert sorted(found) == sorted(made)
+
+
+def test_a_walk_looks_at_as_many_with_each_stretch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "EXAMINED", 3)
+    made = [desk.add(name=f"P {n}")["id"] for n in range(7)]
+    with acting_as(desk.tenant):
+        stretches = [[each.id for each in one.people] for one in islice(walk(People(desk.tenant), None), 10)]
+    assert [len(each) for each in stretches] == [3, 3, 1]
+    assert list(chain(*stretches)) == made[::-1]
 
 
 def test_a_value_given_up_is_free_for_a_row_that_is_looked_at_later(desk: Desk) -> None:
