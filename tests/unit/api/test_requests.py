@@ -7,11 +7,12 @@ import ocsf
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from doors import door
-from house import House, LambdaContext
+from house import House, LambdaContext, Reply
 
 from misentinel import clock
 from misentinel.access import PUBLIC, Permission, Role
 from misentinel.api import Api
+from misentinel.api.idempotency import KEPT_SECONDS
 from misentinel.tenancy import Suffix, aws, table_name
 
 
@@ -208,6 +209,38 @@ def test_an_idempotency_key_makes_one_effect_and_one_answer(home: House, tenant:
     codes = [each["status_code"] for each in home.records(tenant)]
     assert codes == ["ok", "replayed", "idempotency-key-reused", "ok", "ok"]
     assert home.ask(people, "POST", "/v1/people", **{**sent, "headers": {"Idempotency-Key": "x" * 129}}).status == 422
+
+
+def test_the_same_key_on_another_path_is_another_request(home: House, tenant: str, people: Any) -> None:
+    token = home.signed_in(tenant)
+    for name in ("Ann", "Bo"):
+        made = home.ask(people, "POST", "/v1/people", token=token, body={"name": name}).json["id"]
+        sent: dict[str, Any] = {
+            "token": token,
+            "body": {"id": "e-1", "name": "seen"},
+            "headers": {"Idempotency-Key": "k"},
+        }
+        answer = home.ask(people, "POST", f"/v1/people/{made}/events", **sent)
+        assert (answer.status, answer.json["added"]) == (200, ["e-1"])
+        assert home.ask(people, "GET", f"/v1/people/{made}/events", token=token).json["items"]
+
+
+def test_an_idempotency_key_is_forgotten_after_a_day(home: House, tenant: str, people: Any) -> None:
+    with clock.at(clock.now()) as now:
+
+        def create(email: str) -> Reply:
+            token = home.signed_in(tenant, member="m", session="s")
+            headers = {"Idempotency-Key": "k"}
+            return home.ask(people, "POST", "/v1/people", token=token, body={"email": email}, headers=headers)
+
+        first = create("ann@example.com")
+        now.tick(KEPT_SECONDS - 1)
+        assert create("ann@example.com").json == first.json
+        now.tick(2)
+        assert create("ann@example.com").json["type"] == "urn:misentinel:problem:conflict"
+        second = create("bo@example.com")
+        assert (second.status, second.json["email"]) == (201, "bo@example.com")
+        assert create("bo@example.com").headers["Idempotency-Replayed"] == "true"
 
 
 def test_an_idempotency_key_gives_nothing_to_whoever_may_no_longer_ask(home: House, tenant: str, people: Any) -> None:
