@@ -295,6 +295,7 @@ def test_of_an_unknown_outcome_nobody_says_that_nothing_was_changed(home: House,
         ({"attributes": {"4111111111111111": "x"}}, "attributes"),
         ({"4111111111111111": "4111111111111111"}, ""),
         ({"attributes": {"score": 5555555555554444.0}}, "attributes.score"),
+        ({"attributes": {"password_hint": "4111 1111 1111 1111"}}, "attributes.password_hint"),
     ],
 )
 def test_a_card_number_is_refused_wherever_it_stands_and_not_repeated(

@@ -15,6 +15,7 @@ from pynamodb.exceptions import TransactWriteError
 
 from misentinel import clock
 from misentinel.errors import TooManyRequests, Unavailable
+from misentinel.limits import store
 from misentinel.limits.model import CARE, QUOTAS, SHARES, Standing, Window, quota_of, share_of
 from misentinel.limits.shares import Shares
 from misentinel.tenancy import Suffix, aws, table_name
@@ -67,6 +68,13 @@ def test_parallel_environments_together_never_give_more_than_the_quota(home: Hou
     with ThreadPoolExecutor(8) as pool:
         given_out = sum(pool.map(lambda each: admitted(each, tenant, 60), environments))
     assert given_out == 120
+
+
+def test_what_others_took_since_it_was_read_is_not_taken_again(home: House, time: clock.Frozen) -> None:
+    tenant, window = home.tenant(), Window.at(int(time.moment.timestamp()))
+    taken = [store.take(tenant, window, share, 100) for share in (99, 2, 1, 1)]
+    assert taken == [True, False, True, False]
+    assert store.used(tenant, window) == 100
 
 
 def test_a_refusal_costs_no_call_until_the_window_ends(home: House, time: clock.Frozen) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import moto.s3.models
 import pytest
 from house import House
 from office import Killed, Office, at_call, die
 
 from misentinel.access import Role
 from misentinel.jobs import running
-from misentinel.transfers import importing
+from misentinel.transfers import importing, report
 
 HEADER = "external_id,email,name,tags\n"
 TAGS = "|".join(f"tag{number}" for number in range(10))
@@ -336,6 +337,21 @@ def test_a_long_report_is_one_file_in_the_end(office: Office, monkeypatch: pytes
     assert lines[0] == "row,field,message"
     assert [int(line.partition(",")[0]) for line in lines[1:]] == list(range(2, 302))
     assert office.files(found["id"]) == {"report"}
+
+
+def test_a_report_of_several_parts_has_each_row_once_and_one_header(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", 1)
+    monkeypatch.setattr(importing, "LOOKED_AT", 40)
+    monkeypatch.setattr(report, "WAITING", 20)
+    monkeypatch.setattr(report, "PART", 4_000)  # a piece of 40 refusals is shorter, two are longer
+    found = office.imported(csv(*(f"id{number},not an address,," for number in range(260))), report="csv")
+    content = office.file(found["id"], "report")
+    lines = content.decode().splitlines()
+    assert len(content) > 3 * 4_000
+    assert lines[0] == "row,field,message"
+    assert [line.partition(",")[0] for line in lines[1:]] == [str(number) for number in range(2, 262)]
 
 
 def test_roles_that_may_not_import_see_none(office: Office) -> None:
