@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from doors import door
 from house import House
 
@@ -23,7 +23,7 @@ def refused(code: str, status: int = 400) -> Callable[[], Any]:
     return lambda: (answer, {"Error": {"Code": code, "Message": "-"}, "ResponseMetadata": {"HTTPHeaders": {}}})
 
 
-def raised(error: type[Exception]) -> Callable[[], Any]:
+def raised(error: type[BotoCoreError]) -> Callable[[], Any]:
     def fail() -> None:
         raise error(endpoint_url="-")
 
