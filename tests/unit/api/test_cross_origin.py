@@ -10,6 +10,8 @@ from house import DOMAIN, House
 
 from misentinel import clock
 from misentinel.access import Role
+from misentinel.api import origins
+from misentinel.settings import settings
 
 APP = "https://app.example.com"
 ALLOW, EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
@@ -64,6 +66,8 @@ def test_a_listed_page_gets_its_answer_and_may_read_its_headers(home: House, tok
         "HTTPS://APP.EXAMPLE.COM",
         f"https://{DOMAIN}.evil.example",
         f"http://{DOMAIN}:8080",
+        f"https://not{DOMAIN}",
+        f"https://sub.{DOMAIN}",
     ],
 )
 def test_any_other_page_is_refused_before_anything_is_done(home: House, token: str, origin: str) -> None:
@@ -98,6 +102,15 @@ def test_our_own_pages_and_programs_without_origin_are_let_in(home: House, token
 def test_the_hosts_header_makes_no_page_ours(home: House, token: str) -> None:
     answer = from_page(home, "https://evil.example", token=token, headers={"Host": "evil.example"})
     assert answer.status == 403
+
+
+def test_an_unencrypted_page_is_ours_on_a_laptop_alone(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    del home
+    assert origins._is_our_own(f"http://{DOMAIN}", DOMAIN)
+    monkeypatch.setenv("STAGE", "production")
+    settings.cache_clear()
+    assert not origins._is_our_own(f"http://{DOMAIN}", DOMAIN)
+    assert origins._is_our_own(f"https://{DOMAIN}", DOMAIN)
 
 
 def test_settings_are_read_once_a_minute(home: House, token: str, time: clock.Frozen) -> None:

@@ -182,11 +182,13 @@ def test_reading_one_is_session_index_batch_and_record(desk: Desk) -> None:
     ]
 
 
-def test_a_span_has_its_start_and_not_its_end(desk: Desk) -> None:
-    uids = [desk.happened(after=60) for _ in range(4)]
+@pytest.mark.parametrize("seconds", [0.001, 1, 60])
+@pytest.mark.parametrize("who", [{}, {"actor": "m-1"}, {"resource": "person:p-1"}])
+def test_a_span_has_its_start_and_not_its_end(desk: Desk, seconds: float, who: dict[str, str]) -> None:
+    uids = [desk.happened(after=seconds) for _ in range(4)]
     desk.sequenced()
-    first, last = START + timedelta(minutes=2), START + timedelta(minutes=4)
-    assert desk.found(**{"from": clock.rfc3339(first), "to": clock.rfc3339(last)}) == [uids[2], uids[1]]
+    first, last = START + timedelta(seconds=2 * seconds), START + timedelta(seconds=4 * seconds)
+    assert desk.found(**{"from": clock.rfc3339(first), "to": clock.rfc3339(last)}, **who) == [uids[2], uids[1]]
 
 
 def test_a_search_by_actor_and_by_resource(desk: Desk) -> None:

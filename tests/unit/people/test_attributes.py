@@ -3,7 +3,7 @@
 from typing import Any
 
 import ocsf
-from desk import Desk
+from desk import Desk, between
 
 from misentinel import clock
 from misentinel.access import Role
@@ -106,6 +106,18 @@ def test_a_name_that_is_hidden_later_is_hidden_within_a_minute(desk: Desk) -> No
         desk.home.aws("dynamodb").put_item(TableName=table, Item=after)
         time.tick(KEPT_SECONDS + 1)
         assert analyst.ask("GET", f"/v1/people/{ada}").json["attributes"] == {}
+
+
+def test_of_two_who_declare_at_the_same_moment_neither_is_forgotten(desk: Desk) -> None:
+    body = {"type": "string", "description": "made up"}
+    with between(lambda: desk.ask("PUT", "/v1/attributes/first", body)):
+        assert desk.ask("PUT", "/v1/attributes/second", body).status == 409
+    with between(lambda: desk.ask("PUT", "/v1/attributes/third", body)):
+        assert (
+            desk.ask("PUT", "/v1/attributes/first", {**body, "archived": True}, headers={"If-Match": "*"}).status == 412
+        )
+    desk.declare("second", "string")
+    assert [each["name"] for each in desk.ask("GET", "/v1/attributes").json["items"]] == ["first", "second", "third"]
 
 
 def test_declarations_are_read_once_a_minute(desk: Desk) -> None:

@@ -151,3 +151,11 @@ def test_of_two_who_send_the_same_event_the_first_is_kept(desk: Desk) -> None:
         assert desk.ask("POST", path, {"id": "e-1", "name": "second"}).status == 409
     assert desk.ask("POST", path, {"id": "e-1", "name": "second"}).json["known"] == ["e-1"]
     assert [each["name"] for each in desk.ask("GET", path).json["items"]] == ["first"]
+
+
+def test_nothing_is_added_to_who_is_deleted_at_the_same_moment(desk: Desk) -> None:
+    ada = desk.add(name="Ada")["id"]
+    with between(lambda: desk.ask("DELETE", f"/v1/people/{ada}")):
+        assert desk.ask("POST", f"/v1/people/{ada}/events", {"name": "seen"}).status == 409
+    assert desk.ask("POST", f"/v1/people/{ada}/events", {"name": "seen"}).status == 404
+    assert desk.items("person#") == []
