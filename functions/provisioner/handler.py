@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from misentinel.members.forgetting import forget
-from misentinel.observability import frames, logger
+from misentinel.observability import error_name, frames, logger
 from misentinel.workspaces.provisioning import provision, sweep
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -19,7 +19,7 @@ def _provision(record: SQSRecord) -> None:
         message = json.loads(record.body)
         provision(message["tenant"], message.get("request_id", ""))
     except Exception as error:
-        logger.error("provisioning failed", error=type(error).__name__, frames=frames(error.__traceback__))
+        logger.error("provisioning failed", error=error_name(error), frames=frames(error.__traceback__))
         raise
 
 

@@ -90,7 +90,7 @@ def uuid7() -> str:
 
 
 def made_at(uid: str) -> datetime:
-    """When a UUIDv7 was made: the milliseconds in it."""
+    """When a UUIDv7 was made: the milliseconds in it (RFC 9562, section 5.7)."""
     return datetime.fromtimestamp(int(uid[:8] + uid[9:13], 16) / 1000, UTC)
 
 

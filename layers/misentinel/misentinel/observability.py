@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import ClientError
 
 from misentinel import clock
 
@@ -16,10 +17,13 @@ logger = Logger(use_rfc3339=True)
 metrics = Metrics(namespace="MiSentinel")
 """Embedded metric format; no tenant is ever a dimension."""
 
+CAUSES = 5
+"""Errors that came of each other are named up to so many."""
+
 _line = threading.Lock()
 """One line at a time: the metrics gathered are the environment's."""
 
-__all__ = ["MetricUnit", "conclude", "frames", "logger", "metrics"]
+__all__ = ["MetricUnit", "conclude", "error_name", "frames", "logger", "metrics"]
 
 
 def conclude(message: str, **fields: Any) -> None:
@@ -44,3 +48,18 @@ def frames(trace: TracebackType | None) -> list[str]:
         f"{frame.filename.rpartition('/python/')[2]}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(trace)
     ]
+
+
+def error_name(error: BaseException) -> str:
+    """What an error is and what it came of, with AWS's code; never its text, which may hold personal data.
+
+    ``Unavailable < PutError < ReadTimeoutError``, or ``Unavailable < GetError < ClientError ThrottlingException``.
+    """
+    names: list[str] = []
+    each: BaseException | None = error
+    while each is not None and len(names) < CAUSES:
+        if isinstance(each, ClientError):
+            return " < ".join([*names, f"ClientError {each.response['Error']['Code']}"])
+        names.append(type(each).__name__)
+        each = getattr(each, "cause", None) or each.__cause__
+    return " < ".join(names)

@@ -1,5 +1,6 @@
 """A store that does not answer: whoever reads is told when to try again, and it is on record."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from doors import door
 from house import House
 
 from misentinel import clock
+from misentinel.observability import logger
 from misentinel.tenancy import aws
 
 EMAIL = {"where": {"field": "email", "op": "eq", "value": "ada@example.com"}}
@@ -36,6 +38,7 @@ FAULTS = {
     "connection": raised(EndpointConnectionError),
     "throttled": refused("ProvisionedThroughputExceededException"),
     "too many": refused("ThrottlingException"),
+    "refused": refused("AccessDeniedException"),
     "their fault": refused("InternalServerError", 500),
 }
 
@@ -88,6 +91,44 @@ def test_who_reads_while_the_store_does_not_answer_is_told_to_try_again(home: Ho
             assert (answer.status, answer.json["type"]) == (503, "urn:misentinel:problem:unavailable"), (path, name)
             assert answer.headers["Retry-After"] == "2"
             assert home.records(tenant)[-1]["status_code"] == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("read timeout", "GetError < ReadTimeoutError"),
+        ("throttled", "GetError < ClientError ProvisionedThroughputExceededException"),
+    ],
+)
+def test_the_log_says_what_it_came_of_and_nothing_else(
+    home: House, fault: str, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant = home.tenant()
+    token = home.signed_in(tenant)
+    with failing("GetItem", "settings", FAULTS[fault]):
+        home.ask(door("settings"), "GET", "/v1/settings", token=token)
+    (line,) = [json.loads(logger.registered_formatter.format(each)) for each in caplog.records]
+    assert (line["message"], line["error"]) == ("request failed", cause)
+    assert any(frame.endswith(" read_settings") for frame in line["frames"]), line["frames"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("read timeout", "OutcomeUnknown < TransactWriteError < ReadTimeoutError"),
+        ("refused", "Unavailable < TransactWriteError < ClientError AccessDeniedException"),
+    ],
+)
+def test_the_log_says_what_stopped_a_change(
+    home: House, fault: str, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant = home.tenant()
+    token = home.signed_in(tenant)
+    with failing("TransactWriteItems", "-inbox", FAULTS[fault]):
+        home.ask(door("people"), "POST", "/v1/people", token=token, body={"email": "marked@example.com"})
+    (line,) = [json.loads(logger.registered_formatter.format(each)) for each in caplog.records]
+    assert (line["message"], line["error"]) == ("request failed", cause)
+    assert "marked" not in str(line)
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

@@ -15,7 +15,6 @@ from misentinel.people.plan import Rank, Way, plan
 from misentinel.people.postings import attribute_posting, encoded, tag_posting
 from misentinel.people.profile import Profile, unique_form
 from misentinel.people.query import Op
-from misentinel.people.store import made_at
 
 S, N, B, T = AttributeType.STRING, AttributeType.NUMBER, AttributeType.BOOLEAN, AttributeType.TIME
 TYPES = {"plan": S, "seats": N, "paying": B, "renews": T}
@@ -51,7 +50,7 @@ def profiles() -> st.SearchStrategy[Profile]:
     def made(ms: int, name: str | None, email: str | None, tags: list[str], attributes: dict[str, Value]) -> Profile:
         uid = f"{ms:012x}"
         uid = f"{uid[:8]}-{uid[8:]}-7000-8000-000000000000"
-        now = clock.rfc3339(made_at(uid))
+        now = clock.rfc3339(clock.made_at(uid))
         return Profile(uid, now, now, name=name, email=email, tags=tuple(tags), attributes=attributes)
 
     return st.builds(

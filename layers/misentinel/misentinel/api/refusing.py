@@ -13,7 +13,7 @@ from misentinel.errors import (
     TooManyAttempts,
     TooManyRequests,
 )
-from misentinel.observability import frames, logger
+from misentinel.observability import error_name, frames, logger
 
 UNKNOWN = Action("requests.unknown")
 """What a request is that no route takes."""
@@ -25,12 +25,10 @@ _FINAL = (Forbidden, OriginNotAllowed, OutcomeUnknown, TooManyRequests)
 def refused(request: Request, unit: Unit, error: Exception) -> Answer:
     """Record a refusal and tell it; the same request's earlier answer goes before both."""
     refusal = refusal_of(error)
-    if not isinstance(error, Refusal):
-        logger.error(
-            "request failed" if refusal.status >= 500 else "request refused",  # noqa: PLR2004 - HTTP's classes
-            error=type(error).__name__,
-            frames=frames(error.__traceback__) if refusal.status >= 500 else [],  # noqa: PLR2004
-        )
+    if refusal.status >= 500:  # noqa: PLR2004 - HTTP's class of our own errors
+        logger.error("request failed", error=error_name(error), frames=frames(error.__traceback__))
+    elif not isinstance(error, Refusal):
+        logger.error("request refused", error=error_name(error), frames=[])
     try:
         kept = None if isinstance(error, _FINAL) else kept_answer(request, unit)
         if kept is not None:
@@ -48,7 +46,7 @@ def refused(request: Request, unit: Unit, error: Exception) -> Answer:
         else:
             refusals.count(unit.happening.address_hash, unit.happening.action.name, refusal.code)
     except Exception as failure:  # noqa: BLE001 - no record, no answer
-        logger.error("a refusal could not be recorded", error=type(failure).__name__)
+        logger.error("a refusal could not be recorded", error=error_name(failure))
         if not isinstance(refusal, OutcomeUnknown):  # of which nobody may say that nothing was changed
             refusal = refusal_of(failure)
     return problem(refusal, request.request_id)

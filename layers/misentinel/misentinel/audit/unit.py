@@ -288,7 +288,8 @@ class Unit:
     def _transact(self) -> None:
         inbox = _Write("put", self._inbox_item().get_save_kwargs_from_instance(), None)
         ordered = [write for kind in _KINDS for write in (*self._writes, inbox) if write.kind == kind]
-        unknown, token = False, self.uid
+        unknown: TransactWriteError | None = None
+        token = self.uid
         with acting_as(self.tenant):
             for attempt in range(ATTEMPTS):
                 if attempt:
@@ -308,13 +309,13 @@ class Unit:
                     if self._replaced(error, ordered):
                         token = clock.uuid7()  # another request: the first was definitely not made
                         continue
-                    unknown = self._judge(error, ordered) or unknown
+                    unknown = error if self._judge(error, ordered) else unknown
                 except (BotoCoreError, ClientError) as error:
                     raise Unavailable from error
                 else:
                     return
-        if unknown:
-            raise OutcomeUnknown
+        if unknown is not None:
+            raise OutcomeUnknown from unknown
         raise Conflict("Others changed the same things at the same time; read them again and retry.")
 
     @staticmethod

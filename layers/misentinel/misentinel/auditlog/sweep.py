@@ -15,7 +15,7 @@ from misentinel.auditlog.publisher import publish
 from misentinel.auditlog.sequencer import sequence
 from misentinel.auditlog.store import Log, Waiting
 from misentinel.auditlog.stream import read
-from misentinel.observability import frames, logger
+from misentinel.observability import error_name, frames, logger
 from misentinel.tenancy import PLATFORM, Authority, Registry, Status, Tenant, acting_as
 
 SETTLED_MS = 5_000
@@ -73,7 +73,7 @@ def sweep() -> Swept:
             logger.error(
                 "a log could not be swept",
                 tenant=tenant,
-                error=type(error).__name__,
+                error=error_name(error),
                 frames=frames(error.__traceback__),
             )
             errors.append(error)

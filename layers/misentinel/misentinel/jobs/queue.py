@@ -7,7 +7,7 @@ from typing import Any
 from misentinel import clock
 from misentinel.jobs.model import Kind
 from misentinel.jobs.running import Task, run
-from misentinel.observability import frames, logger
+from misentinel.observability import error_name, frames, logger
 from misentinel.schema import JsonObject
 from misentinel.settings import settings
 from misentinel.tenancy import as_function, aws
@@ -40,7 +40,7 @@ def serve(event: JsonObject, context: Any, tasks: Mapping[Kind, Task]) -> JsonOb
         try:
             _work(message, clock.epoch_ms() + left, min(TURN_MS, left - SPARE_MS), tasks)
         except Exception as error:  # noqa: BLE001 - whatever it was: the message comes again
-            logger.error("a job failed", error=type(error).__name__, frames=frames(error.__traceback__))
+            logger.error("a job failed", error=error_name(error), frames=frames(error.__traceback__))
             _hide(message, AGAIN_SECONDS * int(message["attributes"]["ApproximateReceiveCount"]))
             failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
@@ -79,4 +79,4 @@ def _hide(message: JsonObject, seconds: int) -> None:
                 VisibilityTimeout=seconds,
             )
     except Exception as error:  # noqa: BLE001 - a comfort, nothing depends on it
-        logger.warning("a message's time was not changed", error=type(error).__name__)
+        logger.warning("a message's time was not changed", error=error_name(error))

@@ -276,15 +276,10 @@ class People:
 def new_profile(given: Mapping[str, Any]) -> tuple[Profile, tuple[str, ...]]:
     """A person who was not there before, and the names of the fields it has."""
     uid = clock.uuid7()
-    now = clock.rfc3339(made_at(uid))
+    now = clock.rfc3339(clock.made_at(uid))
     blank = Profile(id=uid, created_at=now, updated_at=now, version=0)
     after, names = changed(blank, given, now)
     return after, names
-
-
-def made_at(uid: str) -> datetime:
-    """When an id was made: the millisecond in it (UUIDv7, RFC 9562, section 5.7)."""
-    return datetime.fromtimestamp(int(uid[:8] + uid[9:13], 16) / 1000, UTC)
 
 
 def month_before(month: str) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from botocore.exceptions import BotoCoreError, ClientError
 
 from misentinel import clock
-from misentinel.observability import logger
+from misentinel.observability import error_name, logger
 from misentinel.refusals.model import MAX_ATTEMPTS, Refused, minute_of
 from misentinel.settings import settings
 from misentinel.tenancy import as_function, aws
@@ -82,7 +82,7 @@ class Gathering:
             try:
                 _send(refused, attempts)
             except (BotoCoreError, ClientError) as error:
-                logger.error("attempts could not be sent", error=type(error).__name__, attempts=attempts)
+                logger.error("attempts could not be sent", error=error_name(error), attempts=attempts)
                 with self._lock:
                     self._waiting[refused] += attempts
                     self._wake()

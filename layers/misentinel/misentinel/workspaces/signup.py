@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from misentinel import clock
 from misentinel.audit import Actor, unit
 from misentinel.errors import Conflict, NotFound
-from misentinel.observability import logger
+from misentinel.observability import error_name, logger
 from misentinel.signin import passwords
 from misentinel.signin.email import normalised
 from misentinel.signin.limits import ADDRESS_SIGN_UPS
@@ -51,7 +51,7 @@ def sign_up(asked: SignUp, address: str) -> Tenant:
     try:
         ask_for_provisioning(tenant.id, unit().happening.request_id)
     except (BotoCoreError, ClientError) as error:
-        logger.warning("the provisioner was not asked; its schedule will find it", error=type(error).__name__)
+        logger.warning("the provisioner was not asked; its schedule will find it", error=error_name(error))
     unit().actor = Actor(member=reserved.owner.member)
     unit().touch("workspace", tenant.id, ("name", "slug"))
     unit().put(ticket(tenant.id))
