@@ -32,6 +32,7 @@ from misentinel.tenancy import (
     Registry,
     Suffix,
     acting_as,
+    aws,
     bind,
     bound,
     connection,
@@ -307,3 +308,36 @@ def _resources() -> dict[str, str]:
         "SEQUENCER_ALIAS_ARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ms-local-sequencer:live",
         "SEQUENCER_DLQ_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:ms-local-sequencer-dlq",
     }
+
+
+@contextmanager
+def held_back(times: int, leaving: int = 0, hiding: int = 0) -> Iterator[list[Any]]:
+    """Let so many of DynamoDB's next batches be told without their last items; the keys that each was asked for.
+
+    What it leaves it says to be unprocessed; what it hides is not there yet.
+    """
+    asked: list[Any] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        (wanted,) = json.loads(params["body"])["RequestItems"].values()
+        asked.append(wanted["Keys"])
+
+    def hold(parsed: dict[str, Any], **_: Any) -> None:
+        if len(asked) > times:
+            return
+        ((table, items),) = parsed["Responses"].items()
+        items.sort(key=lambda item: str(item["sk"]["S"]))
+        kept, left = items[: -leaving - hiding], items[-leaving - hiding :]
+        parsed["Responses"] = {table: kept}
+        if leaving:
+            keys = [{name: item[name] for name in ("pk", "sk")} for item in left]
+            parsed["UnprocessedKeys"] = {table: {"Keys": keys}}
+
+    events = aws("dynamodb").meta.events
+    events.register("before-call.dynamodb.BatchGetItem", note)
+    events.register("after-call.dynamodb.BatchGetItem", hold)
+    try:
+        yield asked
+    finally:
+        events.unregister("before-call.dynamodb.BatchGetItem", note)
+        events.unregister("after-call.dynamodb.BatchGetItem", hold)

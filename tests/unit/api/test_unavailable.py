@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from doors import door
-from house import House
+from house import House, held_back
 
 from misentinel import clock
 from misentinel.observability import logger
@@ -138,3 +138,24 @@ def test_what_nobody_may_count_is_not_let_in(home: House, fault: Callable[[], An
     with failing("GetItem", "rate#", fault):
         answer = home.ask(door("people"), "GET", "/v1/people", token=token)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+
+
+def test_what_the_store_leaves_for_later_is_asked_for_again(home: House) -> None:
+    tenant = home.tenant()
+    token = home.signed_in(tenant)
+    people = door("people")
+    ada = home.ask(people, "POST", "/v1/people", token=token, body={"email": "ada@example.com"}).json
+    with held_back(times=1, leaving=1) as asked:
+        found = home.ask(people, "POST", "/v1/people/search", token=token, body=EMAIL)
+    assert [each["id"] for each in found.json["items"]] == [ada["id"]]
+    assert [len(keys) for keys in asked] == [1, 1, 1]
+    event = {"id": "e-1", "name": "seen"}
+    with held_back(times=100, leaving=1) as asked:
+        answers = [
+            home.ask(people, "POST", "/v1/people/search", token=token, body=EMAIL),
+            home.ask(people, "POST", f"/v1/people/{ada['id']}/events", token=token, body=event),
+        ]
+    assert len(asked) == 2 * 6
+    for answer in answers:
+        assert (answer.status, answer.json["type"]) == (503, "urn:misentinel:problem:unavailable")
+    assert home.ask(people, "GET", f"/v1/people/{ada['id']}/events", token=token).json["items"] == []

@@ -1,14 +1,11 @@
 """Searching and reading the log through the public door."""
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import ocsf
 import pytest
-from house import House, LambdaContext, Reply, house
+from house import House, LambdaContext, Reply, held_back, house
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logbook import Bus, inserts, leave, told
@@ -20,7 +17,7 @@ from misentinel.access import Role
 from misentinel.audit import Action, Actor, Happening, InboxItem, Outcome, Unit
 from misentinel.auditlog import search
 from misentinel.auditlog.model import actor_of, resource_of
-from misentinel.tenancy import acting_as, aws, bind
+from misentinel.tenancy import acting_as, bind
 
 START = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 
@@ -89,39 +86,6 @@ class Desk:
             if answer.json["next_cursor"] is None:
                 return uids
             query["cursor"] = answer.json["next_cursor"]
-
-
-@contextmanager
-def answered(times: int, leaving: int = 0, hiding: int = 0) -> Iterator[list[Any]]:
-    """Let so many of DynamoDB's next batches be told without their last items; the keys that each was asked for.
-
-    What it leaves it says to be unprocessed; what it hides is not there yet.
-    """
-    asked: list[Any] = []
-
-    def note(params: dict[str, Any], **_: Any) -> None:
-        (wanted,) = json.loads(params["body"])["RequestItems"].values()
-        asked.append(wanted["Keys"])
-
-    def hold_back(parsed: dict[str, Any], **_: Any) -> None:
-        if len(asked) > times:
-            return
-        ((table, items),) = parsed["Responses"].items()
-        items.sort(key=lambda item: str(item["sk"]["S"]))
-        kept, left = items[: -leaving - hiding], items[-leaving - hiding :]
-        parsed["Responses"] = {table: kept}
-        if leaving:
-            keys = [{name: item[name] for name in ("pk", "sk")} for item in left]
-            parsed["UnprocessedKeys"] = {table: {"Keys": keys}}
-
-    events = aws("dynamodb").meta.events
-    events.register("before-call.dynamodb.BatchGetItem", note)
-    events.register("after-call.dynamodb.BatchGetItem", hold_back)
-    try:
-        yield asked
-    finally:
-        events.unregister("before-call.dynamodb.BatchGetItem", note)
-        events.unregister("after-call.dynamodb.BatchGetItem", hold_back)
 
 
 def assert_unavailable(answer: Reply) -> None:
@@ -356,10 +320,10 @@ def test_a_cursor_serves_no_other_search_and_no_other_workspace(desk: Desk) -> N
 def test_what_dynamodb_leaves_unprocessed_is_asked_for_again(desk: Desk) -> None:
     uids = [desk.happened() for _ in range(3)]
     desk.sequenced()
-    with answered(times=2, leaving=1) as asked:
+    with held_back(times=2, leaving=1) as asked:
         assert desk.found() == uids[::-1]
     assert [len(keys) for keys in asked] == [3, 1, 1]
-    with answered(times=100, leaving=1):
+    with held_back(times=100, leaving=1):
         assert_unavailable(desk.ask())
         assert_unavailable(desk.ask(f"/{uids[0]}"))
 
@@ -368,10 +332,10 @@ def test_a_record_that_its_mark_goes_before_is_waited_for(desk: Desk) -> None:
     uids = [desk.happened() for _ in range(3)]
     desk.sequenced()
     for query in ({}, {"actor": "m-1"}, {"resource": "person:p-1"}):
-        with answered(times=2, hiding=1) as asked:
+        with held_back(times=2, hiding=1) as asked:
             assert desk.found(**query) == uids[::-1]
         assert [len(keys) for keys in asked] == [3, 1, 1]
-    with answered(times=100, hiding=1):
+    with held_back(times=100, hiding=1):
         assert_unavailable(desk.ask())
 
 

@@ -1,11 +1,8 @@
 """A tenant's log and inbox in DynamoDB."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
-from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
@@ -30,18 +27,9 @@ from misentinel.auditlog.model import (
     marks_of,
     record_keys,
 )
-from misentinel.errors import Unavailable
-from misentinel.tenancy import Suffix, TenantModel, bind, connection
-
-BATCH_GET = 100
-"""Items in one BatchGetItem."""
-
-BATCH_ATTEMPTS = 6
-"""How often what DynamoDB leaves unprocessed, or does not show yet, is asked for again before giving up."""
+from misentinel.tenancy import Suffix, TenantModel, bind, connection, key_of, raw_together
 
 _HEAD_KEYS = ("head", "head")
-
-type _Key = tuple[str, str]
 
 
 class LogModel(TenantModel):
@@ -154,7 +142,7 @@ class Log:
             return Head()
         return Head(int(head.size), int(head.published), int(head.sealed))
 
-    def waiting(self, page: int = BATCH_GET) -> Iterator[Waiting]:
+    def waiting(self, page: int = 100) -> Iterator[Waiting]:
         """What is in the inbox, in no order, page by page."""
         for item in self._inbox.scan(consistent_read=True, page_size=page):
             yield Waiting(item.uid, item.record, item.context or b"")
@@ -262,8 +250,9 @@ class Log:
         keys = [*map(record_keys, indexes), *map(contexts_keys, contexts_at)]
         entries: dict[int, Entry] = {}
         contexts: dict[int, str] = {}
-        for raw in self._batch_get(keys):
-            if _key(raw)[1] != CONTEXTS:
+        # A context may be gone, a record never is.
+        for raw in raw_together(self._records, keys, is_there=lambda key: key[1] != CONTEXTS):
+            if key_of(raw)[1] != CONTEXTS:
                 entry = _entry(self._records.from_raw_data(raw))
                 entries[entry.index] = entry
                 continue
@@ -307,38 +296,6 @@ class Log:
             resource_month=entry.resource_month,
         )
         return item
-
-    def _batch_get(self, keys: Iterable[_Key]) -> Iterator[dict[str, Any]]:
-        """The items under these keys; of contexts those that are still kept."""
-        for portion in batched(keys, BATCH_GET, strict=False):
-            left = list(portion)
-            for attempt in range(BATCH_ATTEMPTS):
-                if attempt:
-                    time.sleep(clock.jitter(0.05 * 2**attempt))
-                items, left = self._batch_get_once(left)
-                yield from items
-                if not left:
-                    break
-            else:
-                raise Unavailable
-
-    def _batch_get_once(self, keys: Sequence[_Key]) -> tuple[list[dict[str, Any]], list[_Key]]:
-        """What one BatchGetItem gives, and the keys to be asked for again.
-
-        These are what DynamoDB left unprocessed, and records that are not there yet: what one transaction wrote may be
-        seen item by item, and what led here may be seen first.
-        """
-        table = self._records.Meta.table_name
-        asked: list[Any] = [{"pk": pk, "sk": sk} for pk, sk in keys]
-        answer = connection().batch_get_item(table, asked, consistent_read=True)
-        found = list(answer["Responses"].get(table, ()))
-        there = {_key(each) for each in found}
-        unprocessed = {_key(each) for each in answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())}
-        return found, [key for key in keys if key not in there and (key in unprocessed or key[1] != CONTEXTS)]
-
-
-def _key(raw: Mapping[str, Any]) -> _Key:
-    return raw["pk"]["S"], raw["sk"]["S"]
 
 
 def _entry(item: LogRecord) -> Entry:

@@ -18,7 +18,7 @@ from misentinel.people.event import MAX_EVENT, AddedEvents, Event, NewEvent, New
 from misentinel.people.items import PERSON, PersonItem, person_key, profile_of
 from misentinel.people.profile import Profile
 from misentinel.people.store import People
-from misentinel.tenancy import DataModel, bind, current_tenant, keyed_hash
+from misentinel.tenancy import DataModel, bind, current_tenant, keyed_hash, read_together
 
 IN_REQUEST = 37
 """Events that the request's own transaction holds, beside the person and a kept answer in two items."""
@@ -103,8 +103,7 @@ class Events:
     def _found(self, people: Iterable[str], keys: set[str]) -> dict[str, PersonItem]:
         """What lies in people's partitions under these sort keys; a hundred with each consistent read."""
         wanted = [(person_key(person), key) for person in people for key in keys]
-        found = self._people.items.batch_get(wanted, consistent_read=True) if wanted else ()
-        return {item.sk: item for item in found}
+        return {item.sk: item for item in read_together(self._people.items, wanted)}
 
     def page(self, person_id: str, limit: int, cursor: str | None) -> Page[Event]:
         """A page of a person's events, the newest first.

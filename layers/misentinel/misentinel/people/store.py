@@ -25,7 +25,7 @@ from misentinel.people.items import (
 from misentinel.people.model import NewPerson, Person, PersonChange, PersonUpsert
 from misentinel.people.profile import Profile, changed, contact_fields, merged
 from misentinel.people.writing import Change, Taken, write
-from misentinel.tenancy import Registry, bind, current_tenant
+from misentinel.tenancy import Registry, bind, current_tenant, read_together
 
 MONTHS_A_PAGE = 12
 """A page looks at so many months at most before it hands the rest to the next one."""
@@ -188,14 +188,12 @@ class People:
     def many(self, ids: Iterable[str]) -> dict[str, Profile]:
         """People by id, a hundred with each consistent read; who is not there is left out."""
         keys = [(person_key(each), PERSON) for each in set(ids)]
-        found = self.items.batch_get(keys, consistent_read=True) if keys else ()
-        return {item.id: profile_of(item) for item in found}
+        return {item.id: profile_of(item) for item in read_together(self.items, keys)}
 
     def owners(self, keys: Iterable[str]) -> dict[str, str]:
         """Whose the values under these keys are, a hundred with each consistent read."""
         wanted = [(key, PERSON) for key in set(keys)]
-        found = bind(UniqueItem, self.tenant).batch_get(wanted, consistent_read=True) if wanted else ()
-        return {item.pk: item.person for item in found}
+        return {item.pk: item.person for item in read_together(bind(UniqueItem, self.tenant), wanted)}
 
     def valid(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Fields with their attributes in the form they are kept in.

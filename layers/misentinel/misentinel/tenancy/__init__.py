@@ -23,6 +23,7 @@ from misentinel.tenancy.model import (
     table_name,
 )
 from misentinel.tenancy.registry import Registry
+from misentinel.tenancy.together import key_of, raw_together, read_together
 
 __all__ = [
     "CALL_MS",
@@ -44,8 +45,11 @@ __all__ = [
     "current_tenant",
     "derive_key",
     "is_tenant_id",
+    "key_of",
     "keyed_hash",
     "new_tenant_id",
+    "raw_together",
+    "read_together",
     "sent_once",
     "sign_for",
     "table_name",
