@@ -21,7 +21,7 @@ from misentinel.audit.packing import packed
 from misentinel.auditlog.model import TRANSACTION_RECORDS, Arrival
 from misentinel.auditlog.store import Log
 from misentinel.people.attributes import Declarations
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.people.store import People, new_profile
 from misentinel.people.writing import Change, write
 from misentinel.tenancy import Authority, acting_as

@@ -1,8 +1,8 @@
 """What a deployment tells its functions: the only place that reads the environment."""
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 REGION = "eu-west-2"
 """All data stays in the UK: nothing starts anywhere else."""
@@ -12,8 +12,7 @@ class WrongRegionError(RuntimeError):
     """The function runs outside eu-west-2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The environment of a function; a name that its template does not set is empty."""
 
     stage: str

@@ -8,7 +8,7 @@ from desk import Desk, between
 from misentinel import clock
 from misentinel.access import Role
 from misentinel.people.attributes import MAX_ATTRIBUTES, MAX_INDEXED
-from misentinel.people.declaring import KEPT_SECONDS
+from misentinel.people.declarations import KEPT_SECONDS
 
 PLAN = {"type": "string", "description": "The plan that is paid for."}
 

@@ -27,7 +27,7 @@ from misentinel import clock
 from misentinel.audit import JOB_WRITES, Actor, unit_of_work
 from misentinel.errors import OutcomeUnknown
 from misentinel.people.attributes import AttributeType
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.people.forms import email_form
 from misentinel.people.items import unique_key
 from misentinel.people.portions import Match, PersonRow, upsert_rows

@@ -10,7 +10,8 @@ from desk import Desk
 
 from misentinel.audit import JOB_WRITES, Actor, Unit, unit_of_work
 from misentinel.people import search
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
+from misentinel.people.fields import targets
 from misentinel.people.portions import (
     ROWS_A_PORTION,
     Match,
@@ -18,7 +19,6 @@ from misentinel.people.portions import (
     Portion,
     RowInvalidError,
     RowRefusal,
-    targets,
     upsert_rows,
 )
 from misentinel.people.search import walk

@@ -1,69 +1,20 @@
-"""Declarations of attributes in ``-data``: one item, remembered for a minute by each environment."""
+"""Declaring attributes: what a workspace will keep of people beside the fields that everybody has."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-
-from misentinel import clock
 from misentinel.api import Page, etag_of, if_match
 from misentinel.audit import unit
 from misentinel.errors import Conflict, PreconditionFailed
 from misentinel.people.attributes import (
     MAX_ATTRIBUTES,
     MAX_INDEXED,
-    AttributeType,
     Declaration,
     Declarations,
 )
+from misentinel.people.declarations import DECLARATIONS, DeclarationsItem, declarations_of, forget
 from misentinel.people.model import Attribute, AttributeBody
-from misentinel.tenancy import DataModel, bind, current_tenant
-
-KEPT_SECONDS = 60
-"""How long an environment remembers a workspace's declarations; a name that it does not know it looks up at once."""
-
-MAX_KEPT = 200
-"""Workspaces whose declarations an environment remembers."""
-
-_PK, _SK = "attributes", "declarations"
-_kept: dict[str, tuple[Declarations, int]] = {}
-
-
-class DeclarationsItem(DataModel):
-    """All declarations of a workspace, as JSON."""
-
-    declarations = UnicodeAttribute()
-    version = NumberAttribute()
-
-
-def declarations_of(tenant: str, names: Iterable[str] = (), *, fresh: bool = False) -> Declarations:
-    """What a workspace declared: remembered, unless one of these names is not known yet.
-
-    Type and index of a name never change, so what is remembered can be late only in its description, in whether it is
-    personal and whether it is archived.
-    """
-    found = _kept.get(tenant)
-    if found and not fresh and clock.epoch() < found[1] and found[0].knows(set(names)):
-        return found[0]
-    declared = _read(tenant)
-    if len(_kept) >= MAX_KEPT:
-        _kept.clear()
-    _kept[tenant] = (declared, clock.epoch() + KEPT_SECONDS)
-    return declared
-
-
-def _read(tenant: str) -> Declarations:
-    try:
-        item = bind(DeclarationsItem, tenant).get(_PK, _SK, consistent_read=True)
-    except DoesNotExist:
-        return Declarations()
-    rows = json.loads(item.declarations)
-    return Declarations(
-        {name: Declaration(name, **{**row, "type": AttributeType(row["type"])}) for name, row in rows.items()},
-        int(item.version),
-    )
+from misentinel.tenancy import bind, current_tenant
 
 
 class Attributes:
@@ -97,8 +48,7 @@ class Attributes:
         self._require_room(declared, after)
         rows = {key: each.as_stored() for key, each in {**declared.by_name, name: after}.items()}
         item = bind(DeclarationsItem, self._tenant)(
-            _PK,
-            _SK,
+            *DECLARATIONS,
             declarations=json.dumps(rows, separators=(",", ":"), ensure_ascii=False),
             version=declared.version + 1,
         )
@@ -108,7 +58,7 @@ class Attributes:
         otherwise = PreconditionFailed() if asked else Conflict("Somebody declared an attribute just now; try again.")
         unit().put(item, condition=as_read, otherwise=otherwise)
         unit().touch("attribute", name, sorted(_different(before, after)))
-        _kept.pop(self._tenant, None)
+        forget(self._tenant)
         return self._view(after)
 
     def _require_as_read(self, name: str, before: Declaration | None) -> bool:

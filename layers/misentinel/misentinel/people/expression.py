@@ -6,8 +6,8 @@ from typing import Any
 
 from misentinel.errors import Invalid
 from misentinel.people.attributes import AttributeType, Declarations, Value, checked
+from misentinel.people.fields import CONTACT
 from misentinel.people.forms import composed, email_form, locale_form, phone_form, time_form
-from misentinel.people.model import CONTACT
 from misentinel.people.profile import Profile
 from misentinel.people.query import Condition, Op, WhereAll, WhereAny, WhereNot
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from misentinel.people.attributes import LARGEST, NAME, AttributeType
+from misentinel.people.fields import FIELDS, AttributeText
 from misentinel.people.forms import (
     LOCALE,
     PHONE,
@@ -27,12 +28,6 @@ MAX_PARTITIONS = 25
 
 MAX_ITEM = 32_000
 """Bytes of one person at most."""
-
-CONTACT = ("external_id", "email", "phone", "name")
-"""Fields that tell who somebody is: only who has ``people:contact`` reads, searches or changes them."""
-
-FIELDS = (*CONTACT, "locale", "time_zone")
-"""Fields of one text each."""
 
 _HIDDEN = "\0hidden"
 
@@ -57,7 +52,6 @@ TimeZone = Annotated[str, StringConstraints(pattern=TIME_ZONE, max_length=64), A
 Tag = Annotated[str, StringConstraints(pattern=TAG)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
 AttributeName = Annotated[str, StringConstraints(pattern=NAME)]
-AttributeText = Annotated[FreeText, Field(max_length=500)]
 WholeNumber = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Fraction = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 AttributeValue = bool | WholeNumber | Fraction | AttributeText | None

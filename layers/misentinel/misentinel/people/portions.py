@@ -7,14 +7,15 @@ from misentinel import clock
 from misentinel.audit import unit
 from misentinel.errors import Invalid
 from misentinel.people.attributes import Declarations
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
+from misentinel.people.fields import Match
 from misentinel.people.items import unique_key, unique_keys
 from misentinel.people.profile import Profile, changed, unique_values
-from misentinel.people.rows import Match, PersonRow, RowInvalidError, targets
+from misentinel.people.rows import PersonRow, RowInvalidError
 from misentinel.people.store import People, new_profile
 from misentinel.people.writing import Change, Taken, cost, write
 
-__all__ = ["Match", "PersonRow", "Portion", "RowInvalidError", "RowRefusal", "targets", "upsert_rows"]
+__all__ = ["Match", "PersonRow", "Portion", "RowInvalidError", "RowRefusal", "upsert_rows"]
 
 ROWS_A_PORTION = 100
 """Rows that are looked at together: as many people as a record names, and as many keys as DynamoDB reads at once."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from misentinel.errors import Conflict, Invalid
 from misentinel.people.attributes import Declarations, Value
+from misentinel.people.fields import CONTACT, FIELDS
 from misentinel.people.forms import composed, email_form
-from misentinel.people.model import CONTACT, FIELDS, MAX_ITEM, MAX_PARTITIONS, MAX_TAGS
+from misentinel.people.model import MAX_ITEM, MAX_PARTITIONS, MAX_TAGS
 from misentinel.people.postings import attribute_posting, tag_posting
 
 UNIQUE = ("external_id", "email")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from misentinel.people.model import AttributeText
+from misentinel.people.fields import AttributeText
 from misentinel.schema import Body
 
 MAX_DEPTH = 8

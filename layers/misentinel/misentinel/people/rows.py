@@ -2,25 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from misentinel.errors import Invalid
 from misentinel.people.attributes import Declaration, Declarations
-from misentinel.people.model import FIELDS, AttributeText, PersonFields
+from misentinel.people.fields import ATTRIBUTE, FIELDS, AttributeText
+from misentinel.people.model import PersonFields
 from misentinel.schema import CARD_NUMBER, card_numbers_in
 
 _TEXT: TypeAdapter[str] = TypeAdapter(AttributeText)
-_ATTRIBUTE = "attributes."
-
-
-class Match(StrEnum):
-    """By which field a row finds its person."""
-
-    EXTERNAL_ID = "external_id"
-    EMAIL = "email"
 
 
 class RowInvalidError(ValueError):
@@ -58,7 +50,7 @@ class PersonRow:
         """
         said = {name: value for name, value in mapping.items() if not (isinstance(value, str) and not value.strip())}
         attributes = dict(_attributes(said, declared))
-        fields = {name: value for name, value in said.items() if not name.startswith(_ATTRIBUTE)}
+        fields = {name: value for name, value in said.items() if not name.startswith(ATTRIBUTE)}
         if isinstance(fields.get("tags"), str):
             fields["tags"] = _tags(fields["tags"])
         unknown = sorted(fields.keys() - {*FIELDS, "tags"})
@@ -82,16 +74,11 @@ class PersonRow:
         return cls(checked)
 
 
-def targets(declared: Declarations) -> list[str]:
-    """What a column may be mapped to."""
-    return [*FIELDS, "tags", *(f"{_ATTRIBUTE}{name}" for name, each in declared.by_name.items() if not each.archived)]
-
-
 def _attributes(said: Mapping[str, Any], declared: Declarations) -> Iterator[tuple[str, Any]]:
     for target, value in said.items():
-        if not target.startswith(_ATTRIBUTE):
+        if not target.startswith(ATTRIBUTE):
             continue
-        name = target.removeprefix(_ATTRIBUTE)
+        name = target.removeprefix(ATTRIBUTE)
         declaration = declared.by_name.get(name)
         if declaration is None:
             raise RowInvalidError(target[:80], "is not declared")

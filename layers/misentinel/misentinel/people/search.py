@@ -10,7 +10,7 @@ from misentinel.api import Cursor, Page
 from misentinel.audit import unit
 from misentinel.errors import Forbidden, Invalid
 from misentinel.people.attributes import Declarations
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.people.expression import EVERYBODY, AllOf, Expression, expression_of
 from misentinel.people.items import PostingItem, month_key, profile_of, unique_key
 from misentinel.people.model import Person

@@ -12,7 +12,7 @@ from misentinel.api import Cursor, Page, caller, current_request, etag_of, if_ma
 from misentinel.audit import unit
 from misentinel.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Refusal
 from misentinel.people.attributes import Declarations
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.people.items import (
     PERSON,
     PersonItem,

@@ -8,8 +8,8 @@ from pynamodb.expressions.update import Action
 from misentinel.audit import unit
 from misentinel.errors import Conflict, Refusal
 from misentinel.people.attributes import Declarations
+from misentinel.people.fields import FIELDS
 from misentinel.people.items import PERSON, PersonItem, PostingItem, UniqueItem, item_of, person_key, unique_key
-from misentinel.people.model import FIELDS
 from misentinel.people.profile import Profile, as_text, postings, unique_values
 from misentinel.tenancy import bind
 

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from misentinel.errors import Invalid
-from misentinel.people.model import CONTACT, FIELDS
-from misentinel.people.rows import Match
+from misentinel.people.fields import CONTACT, FIELDS, Match
 
 
 def columns_of(

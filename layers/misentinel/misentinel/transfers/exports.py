@@ -4,7 +4,7 @@ from misentinel.access import Caller, Permission
 from misentinel.api import caller
 from misentinel.errors import Conflict, Forbidden
 from misentinel.jobs import Jobs, Kind, Status, begin
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.transfers.columns import columns_for
 from misentinel.transfers.files import EXPORT, TYPES, Files
 from misentinel.transfers.layout import Format

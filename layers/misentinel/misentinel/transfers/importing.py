@@ -7,7 +7,7 @@ from typing import Any
 from misentinel.audit import Unit, unit, working
 from misentinel.jobs import Job, Step
 from misentinel.people.attributes import Declarations
-from misentinel.people.declaring import declarations_of
+from misentinel.people.declarations import declarations_of
 from misentinel.people.portions import Match, PersonRow, Portion, RowInvalidError, RowRefusal, upsert_rows
 from misentinel.people.store import People
 from misentinel.transfers.files import SOURCE, FileChangedError, Files, Found

@@ -7,8 +7,8 @@ from misentinel.api import caller
 from misentinel.audit import unit
 from misentinel.errors import Conflict, Invalid
 from misentinel.jobs import NO_LONGER_PERMITTED, Job, Jobs, Kind, Status, begin
-from misentinel.people.declaring import declarations_of
-from misentinel.people.rows import Match, targets
+from misentinel.people.declarations import declarations_of
+from misentinel.people.fields import Match, targets
 from misentinel.schema import JsonObject
 from misentinel.transfers.columns import columns_of
 from misentinel.transfers.files import REPORT, SOURCE, TYPES, FileChangedError, Files, Found

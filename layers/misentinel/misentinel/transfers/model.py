@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from misentinel.jobs import Job, JobView
+from misentinel.people.fields import Match
 from misentinel.people.query import Where, require_bounds
-from misentinel.people.rows import Match
 from misentinel.schema import Body, Resource, refuse_card_numbers, refuse_control_characters
 from misentinel.transfers.layout import Encoding, Format
 
